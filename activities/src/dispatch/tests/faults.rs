@@ -1,0 +1,178 @@
+//! Jobs that behave badly, and what they may see.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[tokio::test]
+async fn two_hundred_megabytes_of_output_leave_a_small_log_with_both_ends() {
+    let bench = Bench::new().await;
+    let script = "echo first; head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last; exit 65";
+    let failure = bench.failure(script).await;
+    assert_eq!((failure.class, failure.tail.ends_with("\nlast")), (ExitClass::InvalidInput, true));
+    let log = fs::read(failure.log.unwrap()).unwrap();
+    assert!(log.starts_with(b"first\n") && log.len() < 11 << 20, "{} bytes", log.len());
+    assert!(failure.tail.len() <= 2048);
+}
+
+#[tokio::test]
+async fn what_a_job_leaves_behind_is_ended_and_does_not_delay_it() {
+    let bench = Bench::new().await;
+    let pids = bench.path("pids");
+    let script = format!("setsid sleep 1000 & echo $! >> {}; {SUCCEED}", pids.display());
+    assert_eq!(bench.run(&script).await.unwrap().class, ExitClass::Success);
+    assert!(!is_alive(numbers(&pids, 1).unwrap()[0]));
+}
+
+#[tokio::test]
+async fn a_job_sees_only_the_environment_that_is_allowed() {
+    let bench = Bench::new().await;
+    let seen = bench.path("seen");
+    bench.run(&format!("env | cut -d= -f1 > {}; {SUCCEED}", seen.display())).await.unwrap();
+    let known: BTreeSet<&str> = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "TMPDIR",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+        "NO_COLOR",
+        "RAYON_NUM_THREADS",
+        "EMPIRIC_LIFELINE",
+        "EMPIRIC_JOB_DIR",
+        "EMPIRIC_JOB_TOKEN",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_", // the shell's own
+    ]
+    .into();
+    let names = fs::read_to_string(seen).unwrap();
+    assert!(names.lines().any(|name| name == "EMPIRIC_JOB_TOKEN"));
+    let strange: Vec<_> =
+        names.lines().filter(|name| !known.contains(name) && !name.starts_with("OTEL_")).collect();
+    assert!(strange.is_empty(), "{strange:?}");
+}
+
+#[tokio::test]
+async fn hostile_strings_arrive_as_one_argument_each() {
+    let bench = Bench::new().await;
+    let seen = bench.path("seen");
+    for hostile in ["$(touch x)", "; exit 1", "a b\tc\nd", "'\"`\\", "--help", "*", "", "é\u{202e}"] {
+        let script = format!(r#"printf '%s|%s' "$#" "$1" > {}; {SUCCEED}"#, seen.display());
+        let request = command(&["/bin/sh", "-c", &script, "sh", hostile]);
+        run(&bench.dispatcher, &request, pending()).await.unwrap();
+        assert_eq!(fs::read_to_string(&seen).unwrap(), format!("1|{hostile}"));
+    }
+}
+
+#[tokio::test]
+async fn the_program_is_called_with_its_folder_and_finds_its_inputs_there() {
+    use empiric_schema::job::{JOB_FILE, JobFile};
+    let bench = Bench::new().await;
+    let seen = bench.path("seen");
+    let script = format!(
+        "pwd > {}; echo $EMPIRIC_JOB_DIR >> {}; cp job.json {}; {SUCCEED}",
+        seen.display(),
+        seen.display(),
+        bench.folder.path().display()
+    );
+    bench.run(&script).await.unwrap();
+    let folder = fs::canonicalize(bench.job_folder().join("attempt-1")).unwrap();
+    let shown = folder.display().to_string();
+    assert_eq!(fs::read_to_string(seen).unwrap(), format!("{shown}\n{shown}\n"));
+    let file: JobFile = serde_json::from_slice(&fs::read(bench.path(JOB_FILE)).unwrap()).unwrap();
+    assert_eq!((file.attempt, file.spec), (1, request(&script).job));
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_does_not_stop_the_job() {
+    use crate::dispatch::log::{CappedLog, LogLimits};
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let mut log = CappedLog::create(Path::new("/dev/full"), LogLimits::default()).unwrap();
+    log.push(b"lost");
+    log.push(b"also lost");
+    log.finish();
+}
+
+/// An `evaluate` job over two artifacts of the store.
+async fn evaluation(bench: &Bench) -> JobRequest {
+    use empiric_schema::id::ModelId;
+    use empiric_schema::job::EvaluateParams;
+    use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+    let store = &bench.dispatcher.store;
+    let weights = store.put_bytes("weights", "application/x-gguf").await.unwrap();
+    let params = EvaluateParams {
+        version: SystemVersion {
+            model: ModelBinding { id: ModelId::new("small"), weights },
+            adapter: None,
+            prompt: Prompt { system: String::new(), user: "{{input}}".into(), answer_cue: String::new() },
+            demonstrations: Demonstrations::None,
+            decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+        },
+        items: store.put_bytes("items", "application/jsonl").await.unwrap(),
+        positions: vec![0],
+        assertions: Vec::new(),
+        labels: Vec::new(),
+        batch: 1,
+    };
+    let mut request = request("");
+    request.job.kind = JobKind::Evaluate(Box::new(params));
+    request
+}
+
+/// A stand-in for the `empiric` program. Another process writes it: a program that is still open for
+/// writing here could not be started.
+fn program(folder: &Path) -> PathBuf {
+    let path = folder.join("empiric");
+    let body = r#"test "$1 $2" = "job run" && cd "$3" || exit 64
+        cat $(grep -o '/[^"]*/inputs/[0-9a-f]*' job.json) > seen
+        printf '{}\n' > out/results.jsonl
+        digest=$(sha256sum out/results.jsonl | cut -d' ' -f1)
+        printf '{"class":"success","evaluation":{"passed":"1","harmful":"0","results":"results.jsonl"},
+          "outputs":{"results.jsonl":{"digest":"sha256:%s","size":3,"media_type":"application/jsonl"}}}' $digest > exit.json"#;
+    let script = format!("cat > {0} && chmod +x {0}", path.display());
+    let mut writer = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = format!("#!/bin/sh\n{body}\n");
+    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+    path
+}
+
+#[tokio::test]
+async fn an_evaluation_finds_verified_inputs_and_its_results_are_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = program(folder.path());
+    let bench = Bench::with(|settings| settings.program = path).await;
+    let request = evaluation(&bench).await;
+    let outcome = run(&bench.dispatcher, &request, pending()).await.unwrap();
+    assert_eq!(outcome.evaluation.unwrap().passed, "1");
+    assert_eq!(outcome.outputs["results.jsonl"].size, 3);
+    let seen = fs::read_to_string(bench.job_folder().join("attempt-1/seen")).unwrap();
+    assert!(seen.contains("weights") && seen.contains("items"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_damaged_or_lost_input_is_refused_before_anything_starts() {
+    let bench = Bench::new().await;
+    let request = evaluation(&bench).await;
+    let digest = request.job.artifacts()[0].digest.clone();
+    let object = bench.path("store/sha256").join(&digest.hex()[..2]).join(&digest.hex()[2..]);
+    for (damage, class) in [(Some("bit flip"), ExitClass::ArtifactCorrupt), (None, ExitClass::InvalidInput)] {
+        fs::remove_file(&object).unwrap();
+        if let Some(bytes) = damage {
+            fs::write(&object, bytes).unwrap();
+        }
+        let ended = run(&bench.dispatcher, &request, pending()).await;
+        let Err(DispatchError::Failed(failure)) = ended else { panic!("{ended:?}") };
+        assert_eq!((failure.class, failure.log), (class, None));
+    }
+}

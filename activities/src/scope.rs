@@ -1,0 +1,262 @@
+//! Freezing what a run works on: data checked and stored, weights by digest, the first version.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use empiric_schema::artifact::ArtifactRef;
+use empiric_schema::contract::{FreezeRequest, Frozen, FrozenSplit};
+use empiric_schema::id::ModelId;
+use empiric_schema::job::Progress;
+use empiric_schema::source::{Location, SourceRef};
+use empiric_schema::spec::{ModelOrigin, ModelSpec, ProjectSpec, PromptSource};
+use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::sync::watch;
+
+use crate::adapters::artifact_store::ArtifactStore;
+use crate::adapters::source::{NetworkMode, Resolved, SourceFile, SourceKind, SourceResolver, Transfer};
+use crate::failure;
+
+pub use error::ScopeError;
+use splits::{Split, Splits};
+
+mod error;
+mod splits;
+
+#[cfg(test)]
+mod tests;
+
+/// How often the server hears that a download goes on.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Larger prompts would make every message about a version too large for the workflow's history.
+const PROMPT_LIMIT: u64 = 32 << 10;
+const JSONL: &str = "application/jsonl";
+
+/// Control activities of the scope stage.
+#[derive(Debug, Clone)]
+pub struct ScopeActivities {
+    /// Where frozen bytes go.
+    pub store: ArtifactStore,
+    /// Where fetched sources are kept.
+    pub cache_dir: PathBuf,
+    /// Whether sources may be fetched.
+    pub network: NetworkMode,
+}
+
+#[activities]
+impl ScopeActivities {
+    /// Resolves every source of the spec, checks the splits and stores the bytes.
+    #[activity(definition = empiric_schema::contract::Freeze)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn freeze(
+        self: Arc<Self>,
+        context: ActivityContext,
+        request: FreezeRequest,
+    ) -> Result<Frozen, ActivityError> {
+        let (progress, seen) = watch::channel(Progress::default());
+        let frozen = tokio::select! {
+            frozen = self.freeze_reporting(&request, progress) => frozen,
+            () = context.cancelled() => return Err(ActivityError::cancelled()),
+            never = heartbeats(&context, seen) => match never {},
+        };
+        frozen.map_err(failure::of_scope)
+    }
+}
+
+impl ScopeActivities {
+    /// Freezes and tells `progress` how far each fetch is.
+    ///
+    /// # Errors
+    /// What is wrong with the data, by file and line, or which source could not be had.
+    pub async fn freeze_reporting(
+        &self,
+        request: &FreezeRequest,
+        progress: watch::Sender<Progress>,
+    ) -> Result<Frozen, ScopeError> {
+        let report = move |transfer: Transfer<'_>| {
+            progress.send_replace(progress_of(transfer));
+        };
+        let resolver = SourceResolver::new(&request.project_dir, &self.cache_dir)
+            .with_network(self.network)
+            .with_progress(Arc::new(report));
+        Freezing { store: &self.store, resolver, spec: &request.spec }.run().await
+    }
+}
+
+fn progress_of(transfer: Transfer<'_>) -> Progress {
+    Progress {
+        phase: format!("fetch {}", transfer.label),
+        step: transfer.done,
+        total: transfer.total.unwrap_or_default(),
+        unit: "byte".to_owned(),
+        ..Progress::default()
+    }
+}
+
+async fn heartbeats(context: &ActivityContext, seen: watch::Receiver<Progress>) -> std::convert::Infallible {
+    loop {
+        let latest = seen.borrow().clone();
+        if let Err(error) = context.record_heartbeat(latest).await {
+            tracing::warn!(%error, "could not send a heartbeat");
+        }
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+/// One freeze. Cheap and telling checks come before long downloads.
+struct Freezing<'a> {
+    store: &'a ArtifactStore,
+    resolver: SourceResolver,
+    spec: &'a ProjectSpec,
+}
+
+impl Freezing<'_> {
+    async fn run(self) -> Result<Frozen, ScopeError> {
+        let splits = self.splits().await?;
+        splits.check()?;
+        let prompt = self.prompt().await?;
+        let documents = self.documents().await?;
+        let models = self.models().await?;
+        let train = match &splits.train {
+            Some(split) => Some(self.store_split(split).await?),
+            None => None,
+        };
+        Ok(Frozen {
+            train,
+            dev: self.store_split(&splits.dev).await?,
+            test: self.store_split(&splits.test).await?,
+            documents,
+            system: self.system(prompt, &models)?,
+            models,
+        })
+    }
+
+    async fn splits(&self) -> Result<Splits, ScopeError> {
+        let data = &self.spec.data;
+        let train = match &data.train {
+            Some(source) => Some(self.split("train", source).await?),
+            None => None,
+        };
+        let dev = self.split("dev", &data.dev).await?;
+        let test = self.split("test", &data.test).await?;
+        Ok(Splits { train, dev, test })
+    }
+
+    /// Several files of one source are one split, in the order of their names.
+    async fn split(&self, name: &'static str, source: &SourceRef) -> Result<Split, ScopeError> {
+        let resolved = self.resolver.resolve(source).await?;
+        let mut split = Split { name, items: Vec::new() };
+        for file in &resolved.files {
+            let shown = shown_name(&resolved, file);
+            split.items.extend(splits::read(&shown, &read(&file.path).await?)?);
+        }
+        Ok(split)
+    }
+
+    async fn store_split(&self, split: &Split) -> Result<FrozenSplit, ScopeError> {
+        let bytes = empiric_schema::data::write_items(&split.items);
+        let items = self.store.put_bytes(bytes, JSONL).await?;
+        Ok(FrozenSplit { items, count: split.count() })
+    }
+
+    async fn prompt(&self) -> Result<String, ScopeError> {
+        let source = match &self.spec.system.prompt {
+            PromptSource::Inline(text) => return Ok(text.clone()),
+            PromptSource::File(source) => source,
+        };
+        let resolved = self.one_file(source).await?;
+        if resolved.size > PROMPT_LIMIT {
+            return Err(ScopeError::LargePrompt {
+                reference: source.clone(),
+                size: resolved.size,
+                limit: PROMPT_LIMIT,
+            });
+        }
+        let bytes = read(&resolved.path).await?;
+        let text = String::from_utf8(bytes).map_err(|error| ScopeError::PromptText {
+            reference: source.clone(),
+            cause: error.utf8_error(),
+        })?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    async fn documents(&self) -> Result<u32, ScopeError> {
+        let mut count = 0;
+        for source in &self.spec.data.documents {
+            count += self.resolver.resolve(source).await?.files.len();
+        }
+        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    async fn models(&self) -> Result<BTreeMap<ModelId, ArtifactRef>, ScopeError> {
+        let mut models = BTreeMap::new();
+        for model in &self.spec.models {
+            if let Some(source) = model.source() {
+                let resolved = self.one_file(source).await?;
+                let media_type = media_type(&resolved.path);
+                let weights = self.store.put_file(&resolved.path, media_type).await?;
+                models.insert(model.id.clone(), weights);
+            }
+        }
+        Ok(models)
+    }
+
+    async fn one_file(&self, source: &SourceRef) -> Result<Resolved, ScopeError> {
+        let resolved = self.resolver.resolve(source).await?;
+        match resolved.kind {
+            SourceKind::File => Ok(resolved),
+            _ => Err(ScopeError::NotOneFile { reference: source.clone() }),
+        }
+    }
+
+    fn system(
+        &self,
+        prompt: String,
+        models: &BTreeMap<ModelId, ArtifactRef>,
+    ) -> Result<SystemVersion, ScopeError> {
+        let system = &self.spec.system;
+        let weights = models.get(&system.model).cloned();
+        Ok(SystemVersion {
+            model: ModelBinding {
+                weights: weights.ok_or_else(|| no_weights(self.spec.model(&system.model), &system.model))?,
+                id: system.model.clone(),
+            },
+            adapter: None,
+            prompt: Prompt { system: prompt, user: system.user.clone(), answer_cue: String::new() },
+            demonstrations: Demonstrations::None,
+            decoding: Decoding { max_tokens: system.max_tokens, stop: system.stop.clone() },
+        })
+    }
+}
+
+/// The name that people know a data file by.
+fn shown_name(resolved: &Resolved, file: &SourceFile) -> String {
+    match (resolved.kind, &resolved.source.location) {
+        (SourceKind::File, Location::File { pattern }) => pattern.clone(),
+        (SourceKind::File, location) => location.to_string(),
+        _ => file.name.clone(),
+    }
+}
+
+fn no_weights(model: Option<&ModelSpec>, id: &ModelId) -> ScopeError {
+    match model.map(|model| &model.origin) {
+        Some(ModelOrigin::Endpoint(_)) => ScopeError::Endpoint { model: id.clone() },
+        _ => ScopeError::UnknownModel { model: id.clone() },
+    }
+}
+
+fn media_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gguf") => "application/x-gguf",
+        Some("safetensors") => "application/x-safetensors",
+        _ => "application/octet-stream",
+    }
+}
+
+async fn read(path: &Path) -> Result<Vec<u8>, ScopeError> {
+    let bytes = tokio::fs::read(path).await;
+    bytes.map_err(|source| ScopeError::Read { path: path.to_owned(), source })
+}

@@ -1,0 +1,39 @@
+//! Why a version cannot answer.
+
+use std::path::PathBuf;
+
+use empiric_schema::artifact::Digest;
+
+use crate::items::ItemsError;
+use crate::model::ModelError;
+
+/// Why a version cannot be loaded, or cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The job file does not say where an artifact is.
+    #[error("the inputs have no path for {what} {digest}")]
+    MissingInput {
+        /// What it is for.
+        what: &'static str,
+        /// Its name.
+        digest: Digest,
+    },
+    /// The version asks for what this runtime cannot do.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The pool of demonstrations is unreadable.
+    #[error("the demonstrations cannot be read")]
+    Pool(#[source] ItemsError),
+    /// The model's files are wrong.
+    #[error("cannot load the model `{path}`")]
+    Load {
+        /// The weights.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: ModelError,
+    },
+    /// The model failed while it answered.
+    #[error("the model could not answer")]
+    Model(#[from] ModelError),
+}

@@ -1,0 +1,12 @@
+//! A [`SystemVersion`](empiric_schema::version::SystemVersion) answers inputs.
+//!
+//! Evaluation and serving both go through [`Answerer`], so what was measured is what is served. What an
+//! answer is worth is left to [`crate::grade`].
+
+mod answerer;
+mod bm25;
+mod demonstrations;
+mod error;
+
+pub use answerer::{Answer, AnswerObserver, Answerer, Question};
+pub use error::AnswerError;

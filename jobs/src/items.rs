@@ -1,0 +1,99 @@
+//! Reads items from JSONL, with errors that name the line.
+
+use std::path::{Path, PathBuf};
+
+use empiric_schema::data::{Expected, Item};
+
+/// A longer line is refused: no question is that long, and it would fill the memory of every step after.
+const MAX_LINE: usize = 1 << 20;
+
+/// Why a data file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ItemsError {
+    /// The file cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line is not an item.
+    #[error("{path}:{line}: {reason}; expected {{\"id\", \"input\", \"expected\", ..}}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The items of a file in their order. Empty lines are skipped and do not count as positions.
+///
+/// # Errors
+/// The file cannot be read, or a line is no item: the first such line is named.
+pub fn read_items(path: &Path) -> Result<Vec<Item>, ItemsError> {
+    let bytes = std::fs::read(path).map_err(|source| ItemsError::Read { path: path.to_owned(), source })?;
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let mut items = Vec::new();
+    for (index, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        let wrong = |reason| ItemsError::Line { path: path.to_owned(), line: index + 1, reason };
+        items.push(parse(line).map_err(wrong)?);
+    }
+    Ok(items)
+}
+
+fn parse(line: &[u8]) -> Result<Item, String> {
+    if line.len() > MAX_LINE {
+        return Err(format!("the line has {} bytes, more than {MAX_LINE}", line.len()));
+    }
+    let text = std::str::from_utf8(line).map_err(|error| format!("the line is not UTF-8: {error}"))?;
+    let item: Item = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let no_answer = match &item.expected {
+        Expected::One(_) => false,
+        Expected::Any(answers) => answers.is_empty(),
+    };
+    match () {
+        () if item.input.trim().is_empty() => Err("`input` is empty".to_owned()),
+        () if no_answer => Err("`expected` is an empty list".to_owned()),
+        () => Ok(item),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Vec<Item>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.jsonl");
+        std::fs::write(&path, bytes).unwrap();
+        read_items(&path)
+            .map_err(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+    }
+
+    #[test]
+    fn items_come_in_order_and_empty_lines_do_not_count() {
+        let items = read(b"{\"id\":\"a\",\"input\":\"x\",\"expected\":\"y\"}\n\n{\"id\":\"b\",\"input\":\"x\",\"expected\":[\"y\",\"z\"]}\r\n").unwrap();
+        assert_eq!(items.iter().map(|item| item.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let check = |line: &[u8], expected: &str| {
+            let bytes = [b"{\"id\":\"a\",\"input\":\"x\",\"expected\":\"y\"}\n", line].concat();
+            let error = read(&bytes).unwrap_err();
+            assert!(error.starts_with("items.jsonl:2: ") && error.contains(expected), "{error}");
+        };
+        check(b"{\"id\":\"b\"", "EOF while parsing");
+        check(b"{\"id\":\"b\",\"input\":\"x\"}", "missing field `expected`");
+        check(b"{\"id\":\"b\",\"input\":\" \",\"expected\":\"y\"}", "`input` is empty");
+        check(b"{\"id\":\"b\",\"input\":\"x\",\"expected\":[]}", "`expected` is an empty list");
+        check(b"\xff\xfe", "not UTF-8");
+        check(b"\0", "expected value");
+        check(&vec![b'a'; MAX_LINE + 1], "more than 1048576");
+    }
+}

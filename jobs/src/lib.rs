@@ -1,0 +1,16 @@
+//! What runs on a device: the model runtime, the answering system, graders, and the job kinds that use them.
+//!
+//! A job is a program with a file contract ([`runner::run`]). Nothing here knows Temporal, a database or a
+//! workflow: `job.json` comes in, `progress.jsonl`, `exit.json` and output files go out.
+
+pub mod answer;
+pub mod durable_file;
+pub mod error;
+pub mod evaluate;
+pub mod grade;
+pub mod items;
+pub mod meter;
+pub mod model;
+pub mod progress;
+pub mod runner;
+pub mod telemetry_names;

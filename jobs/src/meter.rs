@@ -1,0 +1,63 @@
+//! What the process has used so far.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use empiric_schema::job::Usage;
+
+use crate::model::Totals;
+
+/// Counts from the start of the job. Shared with the thread that answers signals.
+#[derive(Debug)]
+pub struct Meter {
+    started: Instant,
+    totals: Mutex<Totals>,
+}
+
+impl Meter {
+    /// Starts the clock.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), totals: Mutex::new(Totals::default()) }
+    }
+
+    /// Sets the tokens used so far.
+    pub fn set_tokens(&self, totals: Totals) {
+        *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = totals;
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Everything so far.
+    pub fn usage(&self) -> Usage {
+        let totals = *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Usage {
+            prompt_tokens: totals.prompt_tokens,
+            completion_tokens: totals.completion_tokens,
+            seconds: self.seconds(),
+            peak_memory: peak_memory().unwrap_or(0),
+        }
+    }
+}
+
+/// The largest resident set in bytes, as Linux counts it; nothing elsewhere.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn peak_memory_is_plausible() {
+        let bytes = peak_memory().unwrap();
+        assert!(bytes > 1 << 20, "{bytes}");
+    }
+}

@@ -1,0 +1,99 @@
+//! What can be wrong with a model's files or its numbers.
+
+use std::path::PathBuf;
+
+/// Why a model cannot be loaded or used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The beginning of the file is not what the format says.
+    #[error("the header of the {format} file is malformed: {reason}")]
+    Header {
+        /// `GGUF` or `safetensors`.
+        format: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A header field is missing or has an impossible value.
+    #[error("`{key}` is {found}; expected {expected}")]
+    Field {
+        /// The key in the file.
+        key: String,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// The weights are for another kind of network.
+    #[error("the architecture is `{found}`; expected `llama`")]
+    Architecture {
+        /// What the file says.
+        found: String,
+    },
+    /// A tensor that the architecture needs is not there.
+    #[error("tensor `{tensor}` is missing")]
+    MissingTensor {
+        /// Its name in the file.
+        tensor: String,
+    },
+    /// A tensor has another shape than the header's sizes call for.
+    #[error("tensor `{tensor}` has shape {found:?}; expected {expected:?}")]
+    Shape {
+        /// Its name in the file.
+        tensor: String,
+        /// Its shape in the file, outermost first.
+        found: Vec<usize>,
+        /// The shape that the configuration calls for.
+        expected: Vec<usize>,
+    },
+    /// A tensor's bytes reach over the end of the file: the file was cut or its header lies.
+    #[error("tensor `{tensor}` ends at byte {end}, but the file has {size}: it is truncated")]
+    Truncated {
+        /// Its name in the file.
+        tensor: String,
+        /// One past its last byte.
+        end: u64,
+        /// The file's size.
+        size: u64,
+    },
+    /// A weight is NaN or infinite.
+    #[error("tensor `{tensor}` has a value that is not finite")]
+    NotFinite {
+        /// Its name in the file.
+        tensor: String,
+    },
+    /// The text cannot be turned into tokens, or back.
+    #[error("tokenizer: {0}")]
+    Tokenizer(String),
+    /// The chat template does not render.
+    #[error("the chat template does not render: {0}")]
+    Template(String),
+    /// A prompt is longer than the model can read.
+    #[error(
+        "the prompt at place {index} has {tokens} tokens, and with {new} new ones it exceeds the model's context of {context}"
+    )]
+    TooLong {
+        /// Its place in the call.
+        index: usize,
+        /// Its length.
+        tokens: usize,
+        /// New tokens asked for.
+        new: usize,
+        /// The model's limit.
+        context: usize,
+    },
+    /// The logits are NaN or infinite.
+    #[error("the model's output is not a number")]
+    Diverged,
+    /// The tensor library failed.
+    #[error("tensor operation failed")]
+    Tensor(#[from] candle_core::Error),
+}

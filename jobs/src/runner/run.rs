@@ -1,0 +1,109 @@
+//! One job from its folder to its exit file.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile, JobKind};
+
+use super::exit_file::{ExitFile, Written};
+use super::{inputs, lifeline, signals};
+use crate::error::JobError;
+use crate::evaluate::{Evaluated, evaluate};
+use crate::meter::Meter;
+
+/// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
+///
+/// Never fails or panics: everything that goes wrong becomes a class with a message.
+pub fn run(folder: &Path) -> ExitClass {
+    lifeline::watch();
+    let meter = Arc::new(Meter::start());
+    let exit_file = Arc::new(ExitFile::new(folder));
+    let _listener = match signals::listen(exit_file.clone(), meter.clone()) {
+        Ok(listener) => Some(listener),
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be watched: SIGTERM will leave no {EXIT_FILE}");
+            None
+        }
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(folder, &meter)));
+    let outcome = outcome.unwrap_or_else(|panic| Err(JobError::Panic(panic_message(panic.as_ref()))));
+    leave(&exit_file, exit(outcome, &meter))
+}
+
+fn execute(folder: &Path, meter: &Meter) -> Result<Evaluated, JobError> {
+    let file = read_job(folder)?;
+    use_threads(file.threads);
+    inputs::verify(&file)?;
+    match &file.spec.kind {
+        JobKind::Evaluate(params) => evaluate(folder, &file, params, meter),
+        JobKind::Command { .. } => {
+            let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
+            Err(JobError::Parameters(reason.to_owned()))
+        }
+    }
+}
+
+fn read_job(folder: &Path) -> Result<JobFile, JobError> {
+    let path = folder.join(JOB_FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(source) => return Err(JobError::ReadJob { path, source }),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        // A wrong kind is the better reason, where it is one, than a field that its absence leaves missing.
+        let source = serde_json::from_slice::<JobKind>(&bytes).err().unwrap_or(error);
+        JobError::ParseJob { path, source }
+    })
+}
+
+/// Limits the pool of threads. A process that already has one keeps it.
+fn use_threads(threads: u32) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads as usize);
+    if let Err(error) = pool.build_global() {
+        tracing::debug!(%error, "the pool of threads stays as it is");
+    }
+}
+
+fn exit(outcome: Result<Evaluated, JobError>, meter: &Meter) -> Exit {
+    let usage = meter.usage();
+    match outcome {
+        Ok(done) => Exit {
+            class: ExitClass::Success,
+            message: done.message,
+            outputs: done.outputs,
+            evaluation: Some(done.summary),
+            usage,
+        },
+        Err(error) => Exit {
+            class: error.class(),
+            message: error.sentence(),
+            outputs: Default::default(),
+            evaluation: None,
+            usage,
+        },
+    }
+}
+
+fn leave(exit_file: &ExitFile, exit: Exit) -> ExitClass {
+    match exit_file.write(&exit) {
+        Ok(Written::Now) => exit.class,
+        // The signal thread wrote it and is ending the process.
+        Ok(Written::Before) => ExitClass::Cancelled,
+        Err(error) => {
+            let error = JobError::Write(error);
+            tracing::error!(
+                message = exit.message,
+                error = error.sentence(),
+                "the exit file cannot be written"
+            );
+            if exit.class == ExitClass::Success { error.class() } else { exit.class }
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "without a message".to_owned())
+}

@@ -1,0 +1,54 @@
+//! Ends the job with an exit file when it is told to stop.
+
+use std::sync::Arc;
+
+use empiric_schema::job::{Exit, ExitClass};
+use signal_hook::consts::{SIGTERM, SIGUSR1};
+use signal_hook::iterator::{Handle, Signals};
+
+use super::exit_file::{ExitFile, Written};
+use crate::meter::Meter;
+
+/// Stops listening when dropped.
+pub(crate) struct Listener(Handle);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Listens for SIGTERM (cancelled by request) and SIGUSR1 (the node is taken away).
+pub(crate) fn listen(exit_file: Arc<ExitFile>, meter: Arc<Meter>) -> std::io::Result<Listener> {
+    let mut signals = Signals::new([SIGTERM, SIGUSR1])?;
+    let handle = signals.handle();
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            stop(signal, &exit_file, &meter);
+        }
+    });
+    Ok(Listener(handle))
+}
+
+fn stop(signal: i32, exit_file: &ExitFile, meter: &Meter) {
+    let (class, message) = match signal {
+        SIGUSR1 => (ExitClass::Preempted, "the node is taken away (SIGUSR1)"),
+        _ => (ExitClass::Cancelled, "told to stop (SIGTERM)"),
+    };
+    let exit = Exit {
+        class,
+        message: message.to_owned(),
+        outputs: Default::default(),
+        evaluation: None,
+        usage: meter.usage(),
+    };
+    match exit_file.write(&exit) {
+        // The main thread was first and is about to leave by itself.
+        Ok(Written::Before) => {}
+        Ok(Written::Now) => std::process::exit(class.code()),
+        Err(error) => {
+            tracing::error!(%error, "the exit file cannot be written");
+            std::process::exit(class.code());
+        }
+    }
+}

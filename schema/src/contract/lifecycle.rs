@@ -1,0 +1,49 @@
+//! The start of a run.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::RunId;
+use crate::spec::ProjectSpec;
+
+/// Input of the lifecycle workflow: exactly what `empiric plan` prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LifecycleInput {
+    /// The run; also the workflow's id.
+    pub run: RunId,
+    /// Folder of the project on the machine where the control worker runs.
+    pub project_dir: PathBuf,
+    /// The project.
+    pub spec: ProjectSpec,
+    /// Timeouts and places.
+    pub options: RunOptions,
+}
+
+/// What operations may set and evidence does not depend on. Durations are here so that tests can shorten them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunOptions {
+    /// Task queue of jobs.
+    pub jobs_queue: String,
+    /// Seconds without a heartbeat after which a job's worker counts as lost.
+    pub heartbeat_seconds: u64,
+    /// Longest that one job may take, in seconds.
+    pub job_seconds: u64,
+    /// Tries of a job, the first included; 0 is without end. How often a class of failure is tried again is
+    /// said by the activity: this only bounds lost workers.
+    pub job_attempts: u32,
+    /// Items answered together.
+    pub batch: u32,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            jobs_queue: crate::names::QUEUE_JOBS_CPU.to_owned(),
+            heartbeat_seconds: 15,
+            job_seconds: 6 * 3600,
+            job_attempts: 50,
+            batch: 32,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Typed contracts: what workflows ask of activities, and what each other.
+//!
+//! Activities are declared here and implemented in `activities`; workflows call the declarations.
+//! Neither crate sees the other.
+
+mod iteration;
+#[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
+mod job;
+mod lifecycle;
+#[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
+mod record;
+#[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
+mod scope;
+
+pub use iteration::{IterationInput, IterationOutcome, RaceEntry, RemainingBudget};
+pub use job::{JobOutcome, JobRequest, Jobs, RunJob};
+pub use lifecycle::{LifecycleInput, RunOptions};
+pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
+pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

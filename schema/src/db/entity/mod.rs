@@ -1,0 +1,12 @@
+//! One file per table. Counts are signed because SQL has no unsigned integers; values that a
+//! program made are kept as JSON next to the columns that people filter by.
+
+pub mod decision;
+pub mod evaluation;
+pub mod item_result;
+pub mod iteration;
+pub mod job;
+pub mod project;
+pub mod run;
+pub mod spend;
+pub mod version;

@@ -1,0 +1,18 @@
+//! What every migration shares: the key to the run, and dropping a table.
+
+use sea_orm_migration::prelude::*;
+
+/// The foreign key of a table to `runs`; rows go with their run.
+pub(super) fn to_run(table: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create()
+        .name(format!("fk_{table}_run"))
+        .from(table, "run_id")
+        .to("runs", "id")
+        .on_delete(ForeignKeyAction::Cascade)
+        .to_owned()
+}
+
+/// Undoes the creation of a table.
+pub(super) async fn drop_table(manager: &SchemaManager<'_>, table: &'static str) -> Result<(), DbErr> {
+    manager.drop_table(Table::drop().table(table).to_owned()).await
+}

@@ -1,0 +1,22 @@
+//! Wire names. They outlive the Rust names: a recorded history refers to them for ever.
+
+/// Workflow type of a project's life.
+pub const WORKFLOW_LIFECYCLE: &str = "empiric.lifecycle";
+/// Workflow type of one iteration of the loop.
+pub const WORKFLOW_ITERATION: &str = "empiric.iteration";
+/// Task queue of workflows and control activities.
+pub const QUEUE_CONTROL: &str = "empiric";
+/// Task queue of jobs that need no accelerator.
+pub const QUEUE_JOBS_CPU: &str = "jobs.cpu";
+/// Activity that freezes data and models.
+pub const ACTIVITY_FREEZE: &str = "scope.freeze";
+/// Activity that runs one job to its end.
+pub const ACTIVITY_JOB_RUN: &str = "job.run";
+/// Activity that writes the read model.
+pub const ACTIVITY_RECORD: &str = "record.write";
+/// Query that answers with the run's view.
+pub const QUERY_VIEW: &str = "view";
+/// Update that pauses a run before its next job.
+pub const UPDATE_PAUSE: &str = "pause";
+/// Update that lets a paused run go on.
+pub const UPDATE_RESUME: &str = "resume";

@@ -1,0 +1,112 @@
+//! Models, and the system that a run starts from.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ModelId;
+use crate::source::SourceRef;
+
+/// A model of the catalogue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// The name that the rest of the spec uses.
+    pub id: ModelId,
+    /// Where the model is.
+    pub origin: ModelOrigin,
+    /// Number of parameters, for plans and reports.
+    pub parameters: Option<u64>,
+}
+
+impl ModelSpec {
+    /// The weights, where they are ours to load.
+    pub fn source(&self) -> Option<&SourceRef> {
+        match &self.origin {
+            ModelOrigin::Source(source) => Some(source),
+            ModelOrigin::Endpoint(_) => None,
+        }
+    }
+}
+
+/// Where a model is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelOrigin {
+    /// Weights that a job loads (GGUF or safetensors).
+    Source(SourceRef),
+    /// A model behind an OpenAI-compatible address.
+    Endpoint(EndpointSpec),
+}
+
+/// A model behind an OpenAI-compatible address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSpec {
+    /// `https://`, or `http://` on loopback; without credentials, query and fragment.
+    pub url: String,
+    /// The model's name at the endpoint.
+    pub model: String,
+    /// Where the key is. The key itself is never in a spec.
+    pub api_key: Option<SecretRef>,
+    /// What tokens cost; `None` means that they cost nothing.
+    pub price: Option<Price>,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretRef {
+    /// The name of an environment variable.
+    Env(String),
+    /// The path of a file that holds nothing else.
+    File(String),
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env://{name}"),
+            Self::File(path) => write!(f, "file://{path}"),
+        }
+    }
+}
+
+/// Dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Price {
+    /// Prompt tokens.
+    pub input: f64,
+    /// Completion tokens.
+    pub output: f64,
+}
+
+/// The model that turns text into vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedderSpec {
+    /// A folder with safetensors, configuration and tokenizer.
+    pub source: SourceRef,
+}
+
+/// The system that the run starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemSpec {
+    /// A model of the catalogue.
+    pub model: ModelId,
+    /// The system message. Empty text where the spec names none.
+    pub prompt: PromptSource,
+    /// The user message; `{{input}}` stands for the item's input. Default: `{{input}}`.
+    pub user: String,
+    /// Most new tokens in an answer. Default: 64.
+    pub max_tokens: u32,
+    /// Texts that end the answer and are cut from it.
+    pub stop: Vec<String>,
+}
+
+/// A text, or the file that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptSource {
+    /// The text itself.
+    Inline(String),
+    /// A file with the text, normally `file://`.
+    File(SourceRef),
+}

@@ -1,0 +1,96 @@
+//! `SystemVersion`: everything that makes an answer, as one immutable value.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{ArtifactRef, Digest};
+use crate::id::ModelId;
+
+/// A system as it answers. Its name is the digest of its content ([`SystemVersion::digest`]);
+/// a change of any field is another version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SystemVersion {
+    /// The weights.
+    pub model: ModelBinding,
+    /// A LoRA adapter on those weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<ArtifactRef>,
+    /// What the model is told.
+    pub prompt: Prompt,
+    /// Worked examples shown before the question.
+    pub demonstrations: Demonstrations,
+    /// How tokens are chosen.
+    pub decoding: Decoding,
+}
+
+/// Which weights, by name for people and by digest for machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelBinding {
+    /// The name in the spec's catalogue.
+    pub id: ModelId,
+    /// The weights file (GGUF or safetensors).
+    pub weights: ArtifactRef,
+}
+
+/// The texts of a chat prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Prompt {
+    /// The system message. Empty means that the model's chat template decides.
+    pub system: String,
+    /// The user message; `{{input}}` stands for the item's input.
+    pub user: String,
+    /// Text that the assistant's answer is made to begin with. It is not part of the answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub answer_cue: String,
+}
+
+/// Worked examples, as earlier turns of the chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Demonstrations {
+    /// No examples.
+    None,
+    /// The `k` items of the pool whose inputs are most like the question (BM25), the nearest last.
+    Nearest {
+        /// How many examples.
+        k: u32,
+        /// JSONL of items, normally the train split.
+        pool: ArtifactRef,
+    },
+    /// The same `k` items of the pool for every question: the first ones.
+    Fixed {
+        /// How many examples.
+        k: u32,
+        /// JSONL of items, normally the train split.
+        pool: ArtifactRef,
+    },
+}
+
+impl Demonstrations {
+    /// How many examples are shown.
+    pub fn k(&self) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Nearest { k, .. } | Self::Fixed { k, .. } => *k,
+        }
+    }
+}
+
+/// How the answer's tokens are chosen. Greedy: the same version gives the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Decoding {
+    /// Most new tokens in an answer.
+    pub max_tokens: u32,
+    /// Texts that end the answer and are cut from it.
+    #[serde(default)]
+    pub stop: Vec<String>,
+}
+
+impl SystemVersion {
+    /// The version's name: SHA-256 over its JSON form.
+    pub fn digest(&self) -> Digest {
+        // Only maps with non-text keys and failing writers can fail here, and there are none.
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        Digest::of(&bytes)
+    }
+}

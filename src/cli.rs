@@ -1,0 +1,213 @@
+//! The command line: every flag and its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs a generative-AI project as one durable workflow: scope, improve, measure, prove.
+#[derive(Debug, Parser)]
+#[command(
+    name = "empiric",
+    version,
+    about,
+    after_help = "Start with `empiric demo`, or `empiric init my-project`.\nEvery error has a code; docs/errors has a page for each."
+)]
+pub struct Cli {
+    /// Settings for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Folder with `project.yaml`.
+    #[arg(
+        long,
+        short = 'C',
+        global = true,
+        default_value = ".",
+        env = "EMPIRIC_PROJECT",
+        value_name = "DIR"
+    )]
+    pub project: PathBuf,
+    /// Folder of the state: Temporal's database, artifacts, jobs, the read model. Default: `.empiric` in the project.
+    #[arg(long, global = true, env = "EMPIRIC_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Folder of fetched models and tools, shared by all projects. Default: `empiric` in the user's cache.
+    #[arg(long, global = true, env = "EMPIRIC_CACHE", value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Fetch nothing; use what is in the cache.
+    #[arg(long, global = true, env = "EMPIRIC_OFFLINE")]
+    pub offline: bool,
+    /// What to print on standard output.
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
+    pub output: OutputFormat,
+    /// Where Temporal is.
+    #[command(flatten)]
+    pub temporal: TemporalArgs,
+}
+
+/// Where Temporal is. Without an address, a dev server is started and managed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Temporal")]
+pub struct TemporalArgs {
+    /// An outside server, such as `https://ns.acct.tmprl.cloud:7233`. `temporal.toml` and TEMPORAL_* variables are read too.
+    #[arg(long, global = true, env = "TEMPORAL_ADDRESS", value_name = "URL")]
+    pub temporal_address: Option<String>,
+    /// Namespace on the outside server.
+    #[arg(long, global = true, env = "TEMPORAL_NAMESPACE", value_name = "NAME")]
+    pub temporal_namespace: Option<String>,
+    /// The `temporal` program for the managed server. Default: the one on PATH, else a fetched one.
+    #[arg(long, global = true, env = "EMPIRIC_TEMPORAL_BIN", value_name = "FILE")]
+    pub temporal_bin: Option<PathBuf>,
+}
+
+/// What is printed on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// For scripts: one JSON value.
+    Json,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a new project that runs as it is.
+    Init(InitArgs),
+    /// Show what a run would do and what its data can show. Spends nothing.
+    Plan,
+    /// Start a run, or go on with an unfinished one, and follow it to its end.
+    Run(RunArgs),
+    /// Start a run and return. Needs `empiric up` or an outside server.
+    Start,
+    /// List the runs of this state folder.
+    List,
+    /// Show where a run is.
+    Status(RunRef),
+    /// Follow a run that is going on.
+    Watch(RunRef),
+    /// Write the report of a run: HTML, Markdown and JSON.
+    Report(ReportArgs),
+    /// Hold back the next job of a run.
+    Pause(RunRef),
+    /// Let a paused run go on.
+    Resume(RunRef),
+    /// End a run and stop its jobs.
+    Cancel(RunRef),
+    /// Check server, model files, database, disk and devices, and say what to do.
+    Doctor,
+    /// Print the JSON schema of `project.yaml`.
+    Schema,
+    /// Offer this machine's devices to an outside server.
+    Worker(WorkerArgs),
+    /// Keep server and workers running until Ctrl-C.
+    Up,
+    /// Run one job from its folder, as a dispatcher does.
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Run the staff-handbook example from nothing to a report.
+    Demo(DemoArgs),
+    /// Keep the managed Temporal server alive while standard input is open.
+    #[command(hide = true)]
+    Guard(GuardArgs),
+}
+
+/// `init`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric init my-project\n  empiric init my-project --name faq-bot --description \"Answers the FAQ\" --accuracy 0.8"
+)]
+pub struct InitArgs {
+    /// Folder to make.
+    pub folder: PathBuf,
+    /// Name of the project: lower-case letters, digits and hyphens. Default: the folder's name.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// One sentence: what the system is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// Accuracy that counts as good enough, in (0, 1].
+    #[arg(long, value_name = "SHARE")]
+    pub accuracy: Option<f64>,
+    /// Ask nothing; take flags and defaults.
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric run\n  empiric -C examples/staff-handbook run\n  empiric run --fresh     start anew even if a run is unfinished\n\nExit codes: 0 the promise was kept, 10 it was not shown, 11 a person is needed, 12 cancelled, 130 interrupted."
+)]
+pub struct RunArgs {
+    /// Start a new run even where an unfinished one could go on.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// A run by its id.
+#[derive(Debug, Args)]
+pub struct RunRef {
+    /// The run's id or the beginning of it. Default: the latest run.
+    pub run: Option<String>,
+}
+
+/// `report`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric report\n  empiric report staff-handbook --out /tmp/report\n  empiric report --output json | jq .view.decisions"
+)]
+pub struct ReportArgs {
+    /// The run's id or the beginning of it. Default: the latest run.
+    pub run: Option<String>,
+    /// Folder to write to. Default: `reports/RUN` in the state folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `worker`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  empiric worker --temporal-address https://temporal.example:7233 --queue jobs.cpu"
+)]
+pub struct WorkerArgs {
+    /// Task queue: `empiric` for workflows and control, `jobs.cpu` or `jobs.CLASS` for jobs.
+    #[arg(long, default_value = empiric_schema::names::QUEUE_JOBS_CPU)]
+    pub queue: String,
+    /// Jobs at the same time.
+    #[arg(long, default_value_t = 1)]
+    pub slots: usize,
+}
+
+/// `job`
+#[derive(Debug, Subcommand)]
+pub enum JobCommand {
+    /// Run the job in this folder: `job.json` in, `exit.json` out.
+    Run {
+        /// The job's folder.
+        folder: PathBuf,
+    },
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Folder for the demo's state. Default: `.empiric` in the example.
+    #[arg(long, value_name = "DIR")]
+    pub example: Option<PathBuf>,
+}
+
+/// `guard`
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// The server's folder.
+    pub folder: PathBuf,
+    /// The `temporal` program.
+    pub program: PathBuf,
+}

@@ -1,0 +1,176 @@
+//! `empiric doctor`: checks everything that a run needs, and says what to do.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use empiric_activities::adapters::source::SourceResolver;
+use empiric_schema::spec::ProjectSpec;
+use serde::Serialize;
+
+use crate::cli::{Global, OutputFormat};
+use crate::error::CliError;
+use crate::output;
+use crate::place::Place;
+use crate::temporal::{FetchBar, ManagedServer, Role, connect_outside, find_program, running_server};
+
+/// Free bytes under which a run may fail: models, artifacts and logs.
+const LEAST_FREE: u64 = 2 << 30;
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    ok: bool,
+    found: String,
+    help: Option<String>,
+}
+
+impl Check {
+    fn good(name: &'static str, found: impl Into<String>) -> Self {
+        Self { name, ok: true, found: found.into(), help: None }
+    }
+
+    fn bad(name: &'static str, found: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { name, ok: false, found: found.into(), help: Some(help.into()) }
+    }
+}
+
+pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+    let spec = place.spec();
+    let mut checks = vec![project(&spec)];
+    if let Ok(spec) = &spec {
+        checks.extend(sources(spec, place).await);
+    }
+    checks.push(server(global, place).await);
+    checks.push(database(place).await);
+    checks.push(disk(place));
+    checks.push(devices());
+    match global.output {
+        OutputFormat::Json => output::json(&checks),
+        OutputFormat::Text => checks.iter().for_each(show),
+    }
+    match checks.iter().filter(|check| !check.ok).count() {
+        0 => Ok(ExitCode::SUCCESS),
+        failed => Err(CliError::Unhealthy(failed)),
+    }
+}
+
+fn show(check: &Check) {
+    output::data(&format!("{:<4} {:<10} {}", if check.ok { "ok" } else { "BAD" }, check.name, check.found));
+    if let Some(help) = &check.help {
+        output::data(&format!("                -> {help}"));
+    }
+}
+
+fn project(spec: &Result<ProjectSpec, CliError>) -> Check {
+    match spec {
+        Ok(spec) => Check::good(
+            "project",
+            format!("{}: {} criteria, {} models", spec.name, spec.scope.success.len(), spec.models.len()),
+        ),
+        Err(error) => {
+            Check::bad("project", error.to_string(), error.help().unwrap_or("mend the project file"))
+        }
+    }
+}
+
+/// Models and data: fetched where missing, verified where cached.
+async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
+    let resolver = SourceResolver::new(&place.project, &place.cache)
+        .with_network(place.network)
+        .with_progress(Arc::new(FetchBar::new()));
+    let models = spec.models.iter().filter_map(|model| Some(("model", model.source()?)));
+    let data = spec.data.train.iter().chain([&spec.data.dev, &spec.data.test]).chain(&spec.data.documents);
+    let mut checks = Vec::new();
+    for (name, source) in models.chain(data.map(|source| ("data", source))) {
+        checks.push(match resolver.resolve(source).await {
+            Ok(found) => {
+                Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short()))
+            }
+            Err(error) => {
+                Check::bad(name, chain(&error), "check the source in project.yaml, or run once online")
+            }
+        });
+    }
+    checks
+}
+
+async fn server(global: &Global, place: &Place) -> Check {
+    let name = "temporal";
+    if let Some(address) = &global.temporal.temporal_address {
+        return match connect_outside(&global.temporal, address).await {
+            Ok(_) => Check::good(name, format!("{address} answers")),
+            Err(error) => {
+                Check::bad(name, error.to_string(), error.help().unwrap_or("check --temporal-address"))
+            }
+        };
+    }
+    match managed(global, place).await {
+        Ok(found) => Check::good(name, found),
+        Err(error) => {
+            Check::bad(name, chain(&error), "name a program with --temporal-bin, or put `temporal` on PATH")
+        }
+    }
+}
+
+/// Starts the server and ends it again, unless one is running.
+async fn managed(global: &Global, place: &Place) -> Result<String, CliError> {
+    let program = find_program(&global.temporal, place).await?;
+    match ManagedServer::start(&place.server(), &program, Role::Visit).await? {
+        Some(server) => {
+            let address = server.address.clone();
+            server.stop().await;
+            Ok(format!("{} starts and answers at {address}", program.display()))
+        }
+        None => {
+            let address = running_server(&place.server()).map_or_else(String::new, |record| record.address);
+            Ok(format!("a server of this project is running at {address}"))
+        }
+    }
+}
+
+async fn database(place: &Place) -> Check {
+    match place.database().await {
+        Ok(database) => Check::good("database", database.path().display().to_string()),
+        Err(error) => Check::bad(
+            "database",
+            chain(&error),
+            "move the file away: what people see is lost, the runs are not",
+        ),
+    }
+}
+
+fn disk(place: &Place) -> Check {
+    match nix::sys::statvfs::statvfs(&place.state) {
+        Err(error) => Check::bad(
+            "disk",
+            format!("{}: {error}", place.state.display()),
+            "make the folder, or name another with --state",
+        ),
+        Ok(stat) => {
+            let free = stat.blocks_available() as u64 * stat.fragment_size() as u64;
+            let found = format!("{:.1} GB free for {}", free as f64 / 1e9, place.state.display());
+            if free < LEAST_FREE {
+                Check::bad("disk", found, "free 2 GB, or name another folder with --state")
+            } else {
+                Check::good("disk", found)
+            }
+        }
+    }
+}
+
+fn devices() -> Check {
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
+    Check::good("devices", format!("CPU with {threads} threads; jobs of this version use no accelerator"))
+}
+
+/// An error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,101 @@
+//! The commands, one file each.
+
+mod cancel;
+mod demo;
+mod doctor;
+mod init;
+mod job;
+mod list;
+mod pause;
+mod plan;
+mod report;
+mod resume;
+mod run;
+mod schema;
+mod start;
+mod status;
+mod up;
+mod watch;
+mod worker;
+
+use std::process::ExitCode;
+
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::cli::{Cli, Command, JobCommand};
+use crate::error::CliError;
+use crate::place::Place;
+use crate::telemetry::{self, Telemetry};
+use crate::temporal;
+
+/// Runs the command in a span of its own, which is the root of the trace.
+pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::Worker(error.to_string()))?;
+    runtime.block_on(async {
+        let place = Place::new(&cli.global);
+        let telemetry = Telemetry::start(log_folder(&cli.command, &place).as_deref())?;
+        let span = tracing::info_span!("empiric", otel.name = format!("empiric {}", name(&cli.command)));
+        // Without a subscriber for it there is no trace to belong to, and that is fine.
+        let _ = span.set_parent(telemetry::parent());
+        let outcome = execute(cli, &place).instrument(span).await;
+        let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
+        outcome
+    })
+}
+
+async fn execute(cli: &Cli, place: &Place) -> Result<ExitCode, CliError> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Init(args) => init::execute(args),
+        Command::Plan => plan::execute(global, place).await,
+        Command::Run(args) => run::execute(args, global, place).await,
+        Command::Start => start::execute(global, place).await,
+        Command::List => list::execute(global, place).await,
+        Command::Status(args) => status::execute(args, global, place).await,
+        Command::Watch(args) => watch::execute(args, global, place).await,
+        Command::Report(args) => report::execute(args, global, place).await,
+        Command::Pause(args) => pause::execute(args, global, place).await,
+        Command::Resume(args) => resume::execute(args, global, place).await,
+        Command::Cancel(args) => cancel::execute(args, global, place).await,
+        Command::Doctor => doctor::execute(global, place).await,
+        Command::Schema => schema::execute(),
+        Command::Worker(args) => worker::execute(args, global, place).await,
+        Command::Up => up::execute(global, place).await,
+        Command::Job(JobCommand::Run { folder }) => job::execute(folder).await,
+        Command::Demo(args) => demo::execute(args, global).await,
+        Command::Guard(args) => temporal::guard(args).await,
+    }
+}
+
+/// Commands that only read leave no log behind, and a guard's and a job's words are kept elsewhere.
+fn log_folder(command: &Command, place: &Place) -> Option<std::path::PathBuf> {
+    match command {
+        Command::Run(_) | Command::Up | Command::Worker(_) => Some(place.state.clone()),
+        _ => None,
+    }
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Init(_) => "init",
+        Command::Plan => "plan",
+        Command::Run(_) => "run",
+        Command::Start => "start",
+        Command::List => "list",
+        Command::Status(_) => "status",
+        Command::Watch(_) => "watch",
+        Command::Report(_) => "report",
+        Command::Pause(_) => "pause",
+        Command::Resume(_) => "resume",
+        Command::Cancel(_) => "cancel",
+        Command::Doctor => "doctor",
+        Command::Schema => "schema",
+        Command::Worker(_) => "worker",
+        Command::Up => "up",
+        Command::Job(_) => "job",
+        Command::Demo(_) => "demo",
+        Command::Guard(_) => "guard",
+    }
+}

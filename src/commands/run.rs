@@ -1,0 +1,92 @@
+//! `empiric run`: starts a run, or goes on with an unfinished one, and follows it to its end.
+
+use std::process::ExitCode;
+
+use empiric_schema::decision::StopReason;
+use empiric_schema::id::RunId;
+use empiric_schema::view::RunView;
+
+use super::{report, start};
+use crate::cli::{Global, OutputFormat, RunArgs};
+use crate::compose::Session;
+use crate::error::CliError;
+use crate::follow::{Followed, follow, is_going_on};
+use crate::place::Place;
+use crate::{live, output};
+
+/// The run ended without the promise shown.
+const NOT_SHOWN: u8 = 10;
+/// The run ended because a person is needed.
+const NEEDS_PERSON: u8 = 11;
+/// The run was cancelled.
+const CANCELLED: u8 = 12;
+/// Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+pub(super) async fn execute(args: &RunArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+    let spec = place.spec()?;
+    place.make_state()?;
+    let session = Session::work(&global.temporal, place).await?;
+    let outcome = follow_run(args, place, &spec, &session).await;
+    session.close().await;
+    let (run, followed) = outcome?;
+    conclude(&run, followed, global, place).await
+}
+
+async fn follow_run(
+    args: &RunArgs,
+    place: &Place,
+    spec: &empiric_schema::spec::ProjectSpec,
+    session: &Session,
+) -> Result<(RunId, Followed), CliError> {
+    let database = place.database().await?;
+    let unfinished = if args.fresh { None } else { start::unfinished(&database, spec).await? };
+    let run = match unfinished {
+        Some(run) if is_going_on(&session.client, &run).await? => {
+            output::talk(&format!("going on with {run}"));
+            run
+        }
+        _ => start::submit(&session.client, place, spec, &database).await?,
+    };
+    let mut shown = live::on_stderr();
+    let followed = follow(&session.client, &run, &mut *shown).await?;
+    Ok((run, followed))
+}
+
+async fn conclude(
+    run: &RunId,
+    followed: Followed,
+    global: &Global,
+    place: &Place,
+) -> Result<ExitCode, CliError> {
+    match followed {
+        Followed::Interrupted => {
+            output::talk(&format!(
+                "stopped; nothing is lost. `empiric run` goes on with {run}, `empiric cancel {run}` ends it"
+            ));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Followed::Ended(view) => {
+            let written = report::write(run.as_str(), None, place).await?;
+            match global.output {
+                OutputFormat::Json => output::json(&view),
+                OutputFormat::Text => output::data(&closing_words(&view, &written)),
+            }
+            Ok(exit_code(&view))
+        }
+    }
+}
+
+fn closing_words(view: &RunView, written: &report::Written) -> String {
+    let headline = crate::report::headline(view);
+    format!("{}. {}\n{}\nreport: {}", headline.title, headline.gain, headline.ended, written.html.display())
+}
+
+fn exit_code(view: &RunView) -> ExitCode {
+    match view.stop {
+        Some(StopReason::Success) => ExitCode::SUCCESS,
+        Some(StopReason::NeedsPerson { .. }) => ExitCode::from(NEEDS_PERSON),
+        Some(StopReason::Cancelled) => ExitCode::from(CANCELLED),
+        Some(StopReason::Plateau | StopReason::Budget { .. }) | None => ExitCode::from(NOT_SHOWN),
+    }
+}

@@ -1,0 +1,78 @@
+//! `empiric start`: submits a run and returns. `run` uses the same submission.
+
+use std::process::ExitCode;
+
+use empiric_activities::adapters::database::Database;
+use empiric_schema::contract::{LifecycleInput, RunOptions};
+use empiric_schema::id::RunId;
+use empiric_schema::names::QUEUE_CONTROL;
+use empiric_schema::spec::ProjectSpec;
+use empiric_schema::view::RunState;
+use empiric_workflows::lifecycle::Lifecycle;
+use temporalio_client::errors::WorkflowStartError;
+use temporalio_client::{Client, WorkflowStartOptions};
+
+use crate::cli::{Global, OutputFormat};
+use crate::compose::Session;
+use crate::error::CliError;
+use crate::output;
+use crate::place::Place;
+
+pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+    let spec = place.spec()?;
+    let session = Session::join(&global.temporal, place).await?;
+    let database = place.database().await?;
+    let run = submit(&session.client, place, &spec, &database).await?;
+    match global.output {
+        OutputFormat::Json => output::json(&serde_json::json!({"run": run})),
+        OutputFormat::Text => output::data(run.as_str()),
+    }
+    output::talk(&format!("`empiric watch {run}` follows it"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Submits a new run under the next free number of this spec.
+pub(super) async fn submit(
+    client: &Client,
+    place: &Place,
+    spec: &ProjectSpec,
+    database: &Database,
+) -> Result<RunId, CliError> {
+    let mut number = database.list_runs(Some(&spec.name)).await?.len() + 1;
+    loop {
+        let run = RunId::new(format!("{}{number}", prefix(spec)));
+        let input = LifecycleInput {
+            run: run.clone(),
+            project_dir: place.project.clone(),
+            spec: spec.clone(),
+            options: options(),
+        };
+        let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
+        match client.start_workflow(Lifecycle::run, input, start).await {
+            Ok(_) => return Ok(run),
+            Err(WorkflowStartError::AlreadyStarted { .. }) => number += 1,
+            Err(error) => {
+                return Err(CliError::Refused { action: "start the run", reason: error.to_string() });
+            }
+        }
+    }
+}
+
+/// The latest run of exactly this spec, if it has not ended.
+pub(super) async fn unfinished(database: &Database, spec: &ProjectSpec) -> Result<Option<RunId>, CliError> {
+    let rows = database.list_runs(Some(&spec.name)).await?;
+    let same = rows.into_iter().find(|row| row.id.as_str().starts_with(&prefix(spec)));
+    Ok(same.filter(|row| row.state != RunState::Finished).map(|row| row.id))
+}
+
+/// Runs of one spec share the beginning of their ids.
+fn prefix(spec: &ProjectSpec) -> String {
+    format!("{}-{}-", spec.name, &spec.digest().short()[..6])
+}
+
+/// Durations that tests shorten.
+fn options() -> RunOptions {
+    let seconds = std::env::var("EMPIRIC_HEARTBEAT_SECONDS").ok().and_then(|text| text.parse().ok());
+    let defaults = RunOptions::default();
+    RunOptions { heartbeat_seconds: seconds.unwrap_or(defaults.heartbeat_seconds), ..defaults }
+}

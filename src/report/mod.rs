@@ -1,0 +1,27 @@
+//! The report of a run: one self-contained HTML page, the same as Markdown, and the data as JSON.
+//!
+//! Everything here is a pure function of [`ReportData`]. Reading the run from the database or a
+//! workflow, and writing files, is left to the commands.
+
+pub(crate) mod budget;
+mod compare;
+mod data;
+mod error;
+mod examples;
+mod headline;
+mod page;
+mod plot;
+mod promise;
+mod render;
+mod version;
+pub(crate) mod words;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use data::{ItemExample, ReportData};
+pub use error::ReportError;
+pub use headline::{Tone, headline};
+pub use render::{html, json, markdown};

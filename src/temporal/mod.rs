@@ -1,0 +1,11 @@
+//! Temporal: the managed dev server, and the connection to it or to an outside one.
+
+mod connection;
+mod guard;
+mod program;
+mod server;
+
+pub use connection::{connect_outside, connect_to};
+pub use guard::guard;
+pub use program::{FetchBar, find_program};
+pub use server::{ManagedServer, Role, running_server};

@@ -1,0 +1,408 @@
+//! One iteration as a workflow: candidates race, the finalist meets the incumbent.
+//!
+//! The shell only asks for jobs and feeds their grades to [`Race`] and [`crate::gate`].
+
+use empiric_schema::artifact::ArtifactRef;
+use empiric_schema::budget::Spend;
+use empiric_schema::contract::{IterationInput, IterationOutcome, JobOutcome, JobRequest, Record};
+use empiric_schema::decision::{Decision, DecisionRecord};
+use empiric_schema::evidence::{Alpha, PairedEvidence, Verdict};
+use empiric_schema::job::EvaluateParams;
+use empiric_schema::version::SystemVersion;
+use empiric_schema::view::{IterationView, Measurement, Standing};
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination, join_all,
+};
+
+use crate::budget::Budget;
+use crate::dispatch::{self, Halt, Point};
+use crate::evidence::random::seeded_order;
+use crate::evidence::sequential::log_e_value;
+use crate::gate::{Grades, compare, outcomes, select};
+use crate::race::{Halved, Race};
+use crate::technique::{self, Setting};
+
+/// Fewest items that a candidate answers before it may be dropped.
+pub(crate) const FIRST_ITEMS: usize = 12;
+
+/// The iteration workflow.
+#[workflow]
+#[derive(Default)]
+pub struct Iteration {
+    view: IterationView,
+    paused: bool,
+}
+
+#[workflow_methods]
+impl Iteration {
+    /// Runs the iteration to its verdict.
+    #[run(name = "empiric.iteration")]
+    pub async fn run(
+        ctx: &mut WorkflowContext<Self>,
+        input: IterationInput,
+    ) -> WorkflowResult<IterationOutcome> {
+        let mut work = Work::new(&input);
+        ctx.state_mut(|state| state.view = work.view("choosing candidates"));
+        let halted = work.go(ctx).await;
+        if halted == Err(Halt::Cancelled) && ctx.cancellation_token().is_cancelled() {
+            return Err(WorkflowTermination::cancelled());
+        }
+        work.finish(halted)
+    }
+
+    /// The race as it stands.
+    #[query(name = "view")]
+    pub fn view(&self, _ctx: &WorkflowContextView) -> IterationView {
+        self.view.clone()
+    }
+
+    /// Holds back, or lets go, the next job.
+    #[signal(name = "set_paused")]
+    pub fn set_paused(&mut self, _ctx: &mut SyncWorkflowContext<Self>, paused: bool) {
+        self.paused = paused;
+    }
+}
+
+/// The iteration's state between jobs.
+struct Work<'a> {
+    input: &'a IterationInput,
+    race: Race,
+    confirm: Vec<u32>,
+    budget: Budget,
+    jobs: Vec<JobOutcome>,
+    decisions: Vec<DecisionRecord>,
+    measurements: Vec<Measurement>,
+    finalist: Option<(usize, Verdict)>,
+    finalist_passed: String,
+}
+
+impl<'a> Work<'a> {
+    fn new(input: &'a IterationInput) -> Self {
+        let (race, confirm) = split_dev(input);
+        let setting = Setting {
+            spec: &input.spec,
+            frozen: &input.frozen,
+            incumbent: &input.incumbent,
+            tried: &input.tried,
+            most: input.spec.improve.candidates as usize,
+        };
+        let candidates = technique::propose(input.technique, &setting);
+        Self {
+            input,
+            race: Race::new(candidates, race, FIRST_ITEMS),
+            confirm,
+            budget: Budget::new(input.remaining),
+            jobs: Vec::new(),
+            decisions: Vec::new(),
+            measurements: Vec::new(),
+            finalist: None,
+            finalist_passed: String::new(),
+        }
+    }
+
+    async fn go(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+        while !self.race.legs().is_empty() {
+            self.run_round(ctx).await?;
+        }
+        let Some(finalist) = self.race.finalist() else { return Ok(()) };
+        self.confirm(ctx, finalist).await
+    }
+
+    async fn run_round(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+        let legs = self.race.legs();
+        let round = self.race.round() + 1;
+        let wanted = legs
+            .iter()
+            .map(|leg| {
+                let label = format!(
+                    "iteration {}, round {round}, {}",
+                    self.input.number,
+                    self.race.label(leg.runner)
+                );
+                (leg.runner, label, leg.positions.clone())
+            })
+            .collect();
+        let graded = self.evaluate(ctx, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
+        for (runner, grades) in graded {
+            self.race.record(runner, &grades.passed);
+        }
+        let halved = self.race.close_round();
+        self.decide_halving(halved);
+        self.publish(ctx, "between rounds").await
+    }
+
+    /// The finalist answers items that did not choose it, and is compared with the incumbent on them.
+    async fn confirm(&mut self, ctx: &mut WorkflowContext<Iteration>, finalist: usize) -> Result<(), Halt> {
+        self.race.set_standing(finalist, Standing::Finalist);
+        let label = format!("iteration {}, finalist {}", self.input.number, self.race.label(finalist));
+        let wanted = vec![(finalist, label, self.confirm.clone())];
+        let graded = self.evaluate(ctx, wanted, "finalist against incumbent").await?;
+        let files = self.jobs.last().map(results).unwrap_or_default();
+        let Some((_, confirmed)) = graded.into_iter().next() else { return Ok(()) };
+        let incumbent = select(&self.input.incumbent_passed, &self.confirm);
+        let evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
+        let records = self.measure(finalist, &confirmed, files);
+        dispatch::record(ctx, &self.input.run, records)
+            .await
+            .map_err(|error| Halt::Problem(error.to_string()))?;
+        self.decide_promotion(finalist, &incumbent, &confirmed.passed, evidence);
+        if evidence.verdict == Verdict::Pass {
+            self.complete(ctx, finalist, &confirmed).await?;
+        }
+        self.publish(ctx, "done").await
+    }
+
+    /// A promoted version needs grades on all of dev: it is the next incumbent.
+    async fn complete(
+        &mut self,
+        ctx: &mut WorkflowContext<Iteration>,
+        finalist: usize,
+        confirmed: &Grades,
+    ) -> Result<(), Halt> {
+        let rest = self.race.order()[self.race.passed(finalist).len()..].to_vec();
+        if !rest.is_empty() {
+            let label = format!("iteration {}, rest of dev", self.input.number);
+            let graded = self.evaluate(ctx, vec![(finalist, label, rest)], "rest of dev").await?;
+            for (runner, grades) in graded {
+                self.race.record(runner, &grades.passed);
+            }
+        }
+        let raced = self.race.order().iter().zip(self.race.passed(finalist).bytes());
+        let confirmed = self.confirm.iter().zip(confirmed.passed.bytes());
+        self.finalist_passed = in_dev_order(raced.chain(confirmed));
+        Ok(())
+    }
+
+    /// Asks for one job a candidate, all at once, each with an equal share of the budget.
+    async fn evaluate(
+        &mut self,
+        ctx: &mut WorkflowContext<Iteration>,
+        wanted: Vec<(usize, String, Vec<u32>)>,
+        activity: &str,
+    ) -> Result<Vec<(usize, Grades)>, Halt> {
+        ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
+        let share = self.budget.reserve(wanted.len() as u32).map_err(Halt::Budget)?;
+        let view = self.view(activity);
+        ctx.state_mut(|state| state.view = view);
+        let requests: Vec<JobRequest> = wanted
+            .iter()
+            .map(|(runner, label, positions)| self.request(*runner, label, positions.clone(), share))
+            .collect();
+        let context = &*ctx;
+        let options = &self.input.options;
+        let running = requests
+            .into_iter()
+            .map(|request| dispatch::run_job(context, request, options, context.cancellation_token()));
+        let ended = join_all(running).await;
+        let mut graded = Vec::new();
+        let mut rows = Vec::new();
+        let mut halted = None;
+        for ((runner, label, _), outcome) in wanted.into_iter().zip(ended) {
+            match outcome {
+                Ok(outcome) => {
+                    self.budget.settle(share, dispatch::spent(&outcome));
+                    rows.push(dispatch::job_row(&label, &outcome));
+                    graded.push((runner, grades(&outcome)));
+                    self.jobs.push(outcome);
+                }
+                Err(halt) => {
+                    self.budget.settle(share, Spend::default());
+                    halted = halted.or(Some(halt));
+                }
+            }
+        }
+        dispatch::record(ctx, &self.input.run, rows)
+            .await
+            .map_err(|error| Halt::Problem(error.to_string()))?;
+        halted.map_or(Ok(graded), Err)
+    }
+
+    fn request(&self, runner: usize, label: &str, positions: Vec<u32>, share: Spend) -> JobRequest {
+        let params = EvaluateParams {
+            version: self.race.candidate(runner).version.clone(),
+            items: self.input.frozen.dev.items.clone(),
+            positions,
+            assertions: self.input.spec.evaluate.assertions.clone(),
+            labels: self.input.spec.scope.task.labels().to_vec(),
+            batch: self.input.options.batch,
+        };
+        JobRequest {
+            run: self.input.run.clone(),
+            label: label.to_owned(),
+            job: dispatch::evaluation(params, self.input.spec.improve.seed, share),
+        }
+    }
+
+    fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
+        let point = Point {
+            iteration: self.input.number,
+            split: "dev-confirm",
+            label: self.race.label(finalist),
+            version: self.race.candidate(finalist).version.digest(),
+        };
+        let measurement = dispatch::measurement(point, confirmed);
+        self.measurements.push(measurement.clone());
+        let label = format!("iteration {} {}", self.input.number, self.race.label(finalist));
+        let records = vec![
+            version_row(&self.race.candidate(finalist).version, &label),
+            Record::Evaluation { measurement, results },
+        ];
+        let incumbent =
+            Grades { passed: select(&self.input.incumbent_passed, &self.confirm), harmful: String::new() };
+        let point = Point {
+            iteration: self.input.number,
+            split: "dev-confirm",
+            label: "incumbent",
+            version: self.input.incumbent.digest(),
+        };
+        self.measurements.push(dispatch::measurement(point, &incumbent));
+        records
+    }
+
+    fn decide_halving(&mut self, halved: Halved) {
+        let why = format!(
+            "round {}: {} of {} candidates stay after {} items each; ties are for the cheaper one",
+            halved.round,
+            halved.kept.len(),
+            halved.kept.len() + halved.dropped.len(),
+            halved.items
+        );
+        let Halved { round, items, kept, dropped } = halved;
+        self.decide(Decision::Halve { round, items, kept, dropped }, why);
+    }
+
+    fn decide_promotion(
+        &mut self,
+        finalist: usize,
+        incumbent: &str,
+        candidate: &str,
+        evidence: PairedEvidence,
+    ) {
+        let counts = evidence.counts;
+        self.finalist = Some((finalist, evidence.verdict));
+        let standing = match evidence.verdict {
+            Verdict::Pass => Standing::Promoted,
+            Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
+        };
+        self.race.set_standing(finalist, standing);
+        debug_assert_eq!(outcomes(incumbent, candidate).count() as u64, counts.total());
+        let decision = Decision::Promote {
+            candidate: self.race.candidate(finalist).version.digest(),
+            label: self.race.label(finalist).to_owned(),
+            incumbent: self.input.incumbent.digest(),
+            evidence,
+            log_e: log_e_value(counts.wins, counts.losses),
+        };
+        let why = promotion_sentence(self.race.label(finalist), &evidence);
+        self.decide(decision, why);
+    }
+
+    fn decide(&mut self, decision: Decision, why: String) {
+        self.decisions.push(DecisionRecord {
+            sequence: self.input.next_decision + self.decisions.len() as u32,
+            iteration: self.input.number,
+            decision,
+            why,
+            spend: self.budget.used(),
+        });
+    }
+
+    async fn publish(&self, ctx: &mut WorkflowContext<Iteration>, activity: &str) -> Result<(), Halt> {
+        let view = self.view(activity);
+        ctx.state_mut(|state| state.view = view);
+        Ok(())
+    }
+
+    fn view(&self, activity: &str) -> IterationView {
+        IterationView {
+            number: self.input.number,
+            technique: self.input.technique.name().to_owned(),
+            activity: activity.to_owned(),
+            round: self.race.round(),
+            rounds: self.race.rounds(),
+            candidates: self.race.view(),
+            spend: self.budget.used(),
+            jobs: self.jobs.len() as u32,
+        }
+    }
+
+    fn finish(self, halted: Result<(), Halt>) -> WorkflowResult<IterationOutcome> {
+        let (stopped_by, problem) = match halted {
+            Ok(()) => (None, None),
+            Err(Halt::Budget(resource)) => (Some(resource), None),
+            Err(Halt::Problem(problem)) => (None, Some(problem)),
+            Err(Halt::Cancelled) => return Err(WorkflowTermination::cancelled()),
+        };
+        let verdict = self.finalist.map_or(Verdict::Inconclusive, |(_, verdict)| verdict);
+        Ok(IterationOutcome {
+            verdict,
+            finalist: self.finalist.map(|(runner, _)| self.race.candidate(runner).version.clone()),
+            finalist_passed: self.finalist_passed.clone(),
+            view: self.view("done"),
+            measurements: self.measurements,
+            race: self.race.entries(),
+            decisions: self.decisions,
+            spend: self.budget.used(),
+            jobs: self.jobs.len() as u32,
+            busy_seconds: dispatch::busy_seconds(self.jobs.iter()),
+            stopped_by,
+            problem,
+        })
+    }
+}
+
+/// The dev positions for the race and for the finalist, in a seeded order.
+fn split_dev(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
+    let count = input.frozen.dev.count as usize;
+    let order = seeded_order(input.spec.improve.seed, count);
+    let raced = ((count as f64 * input.spec.gate.race_share).round() as usize).clamp(1, count.max(2) - 1);
+    let mut positions: Vec<u32> = order.into_iter().map(|position| position as u32).collect();
+    let confirm = positions.split_off(raced.min(positions.len()));
+    (positions, confirm)
+}
+
+fn alpha(input: &IterationInput) -> Alpha {
+    Alpha::new(input.spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT)
+}
+
+fn promotion_sentence(label: &str, evidence: &PairedEvidence) -> String {
+    let counts = evidence.counts;
+    let says = match evidence.verdict {
+        Verdict::Pass => "it becomes the incumbent",
+        Verdict::Fail => "it is worse, and the incumbent stays",
+        Verdict::Inconclusive => "that is within the noise, and the incumbent stays",
+    };
+    format!(
+        "on {} items that did not choose it, {label} repairs {} and breaks {} (one-sided mid-p {:.3}, alpha {}): {says}",
+        counts.total(),
+        counts.wins,
+        counts.losses,
+        evidence.p_better,
+        evidence.alpha.get()
+    )
+}
+
+/// Grades by dev position, from pairs in any order.
+fn in_dev_order<'b>(pairs: impl Iterator<Item = (&'b u32, u8)>) -> String {
+    let mut pairs: Vec<(u32, u8)> = pairs.map(|(&position, grade)| (position, grade)).collect();
+    pairs.sort_unstable();
+    pairs.into_iter().map(|(_, grade)| grade as char).collect()
+}
+
+/// The grades that a finished `evaluate` job brought.
+pub(crate) fn grades(outcome: &JobOutcome) -> Grades {
+    let summary = outcome.evaluation.clone().unwrap_or_default();
+    Grades { passed: summary.passed, harmful: summary.harmful }
+}
+
+/// The results file of a finished `evaluate` job.
+pub(crate) fn results(outcome: &JobOutcome) -> Vec<ArtifactRef> {
+    let name = outcome.evaluation.as_ref().map(|summary| summary.results.as_str());
+    name.and_then(|name| outcome.outputs.get(name)).cloned().into_iter().collect()
+}
+
+/// The row of a version that a record needs beside its measurement.
+pub(crate) fn version_row(version: &SystemVersion, label: &str) -> Record {
+    Record::Version { version: Box::new(version.clone()), label: label.to_owned() }
+}

@@ -1,0 +1,310 @@
+//! A project's life as a workflow: scope, first measurement, iterations, the locked test, the end.
+//!
+//! The shell asks for work and keeps the books; what comes next is said by [`crate::loop_step`].
+
+mod books;
+
+pub(crate) use self::books::confirm_items;
+
+use std::time::Duration;
+
+use empiric_schema::budget::Resource;
+use empiric_schema::contract::{FreezeRequest, IterationInput};
+use empiric_schema::contract::{IterationOutcome, JobRequest, LifecycleInput, Record, Scope};
+use empiric_schema::decision::StopReason;
+use empiric_schema::spec::Technique;
+use empiric_schema::version::SystemVersion;
+use empiric_schema::view::{RunState, RunView, Stage};
+use temporalio_macros::{workflow, workflow_methods};
+use temporalio_workflow::{
+    CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, WorkflowCancellationToken,
+    WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+};
+
+use self::books::Books;
+use crate::dispatch::{self, Halt};
+use crate::evidence::ledger::Admission;
+use crate::gate::Grades;
+use crate::iteration::{Iteration, grades, results, version_row};
+use crate::loop_step::Step;
+use crate::options;
+
+/// The lifecycle workflow.
+#[workflow]
+#[derive(Default)]
+pub struct Lifecycle {
+    view: Option<RunView>,
+    paused: bool,
+    iteration: Option<String>,
+}
+
+#[workflow_methods]
+impl Lifecycle {
+    /// Runs the project to its end and answers with the last view.
+    #[run(name = "empiric.lifecycle")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>, input: LifecycleInput) -> WorkflowResult<RunView> {
+        let token = ctx.cancellation_token().child_token();
+        let mut life = Life { books: Books::new(&input, now(ctx)), input, token };
+        let reason = match life.go_until_deadline(ctx).await {
+            Ok(reason) => reason,
+            Err(halt) => life.reason(ctx, halt),
+        };
+        life.finish(ctx, reason).await
+    }
+
+    /// The run as it stands; nothing before the first task.
+    #[query(name = "view")]
+    pub fn view(&self, _ctx: &WorkflowContextView) -> Option<RunView> {
+        self.view.clone()
+    }
+
+    #[update_validator(pause)]
+    fn validate_pause(
+        &self,
+        _ctx: &WorkflowContextView,
+        _input: &(),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.must_be(RunState::Running, "is not going on")
+    }
+
+    /// Holds back the next job. Jobs that run go on.
+    #[update(name = "pause")]
+    pub async fn pause(ctx: &mut WorkflowContext<Self>, _input: ()) {
+        Self::set_paused(ctx, true).await;
+    }
+
+    #[update_validator(resume)]
+    fn validate_resume(
+        &self,
+        _ctx: &WorkflowContextView,
+        _input: &(),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.must_be(RunState::Paused, "is not paused")
+    }
+
+    /// Lets a paused run go on.
+    #[update(name = "resume")]
+    pub async fn resume(ctx: &mut WorkflowContext<Self>, _input: ()) {
+        Self::set_paused(ctx, false).await;
+    }
+}
+
+impl Lifecycle {
+    fn must_be(
+        &self,
+        state: RunState,
+        otherwise: &str,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match &self.view {
+            Some(view) if view.state == state => Ok(()),
+            _ => Err(format!("the run {otherwise}").into()),
+        }
+    }
+
+    async fn set_paused(ctx: &mut WorkflowContext<Self>, paused: bool) {
+        let iteration = ctx.state_mut(|state| {
+            state.paused = paused;
+            if let Some(view) = &mut state.view {
+                view.state = if paused { RunState::Paused } else { RunState::Running };
+            }
+            state.iteration.clone()
+        });
+        if let Some(workflow) = iteration {
+            let handle = ctx.external_workflow(workflow, None);
+            // An iteration that has just ended has nothing to hold back.
+            let _ = handle.signal(Iteration::set_paused, paused, SignalWorkflowOptions::default()).await;
+        }
+    }
+}
+
+/// The run's state between waits.
+struct Life {
+    input: LifecycleInput,
+    books: Books,
+    token: WorkflowCancellationToken,
+}
+
+impl Life {
+    /// Goes on until the run ends, or until its wall-clock limit cancels the work in flight.
+    async fn go_until_deadline(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<StopReason, Halt> {
+        let Some(seconds) = self.input.spec.budget.limits.wall_clock_seconds else {
+            return self.go(ctx).await;
+        };
+        let deadline = ctx.timer(Duration::from_secs_f64(seconds));
+        let token = self.token.clone();
+        let work = self.go(ctx);
+        futures::pin_mut!(work, deadline);
+        match futures::future::select(work, deadline).await {
+            futures::future::Either::Left((reason, deadline)) => {
+                deadline.cancel();
+                reason
+            }
+            futures::future::Either::Right((_, work)) => {
+                token.cancel_with_reason("the wall-clock limit was reached");
+                match work.await {
+                    Err(Halt::Cancelled) => Err(Halt::Budget(Resource::WallClock)),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    async fn go(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<StopReason, Halt> {
+        self.scope(ctx).await?;
+        self.measure(ctx).await?;
+        loop {
+            let next = self.books.next_step();
+            self.publish(ctx).await?;
+            match next {
+                Step::Improve(technique) => self.improve(ctx, technique).await?,
+                Step::Gate => self.look(ctx).await?,
+                Step::Stop(reason) => return Ok(reason),
+            }
+        }
+    }
+
+    async fn scope(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
+        self.books.enter(Stage::Scope, "freezing data and models");
+        self.publish(ctx).await?;
+        let request = FreezeRequest {
+            run: self.input.run.clone(),
+            project_dir: self.input.project_dir.clone(),
+            spec: self.input.spec.clone(),
+        };
+        let options = options::freeze(&self.input.options, self.token.clone());
+        let frozen = ctx.execute_activity(Scope::freeze, request, options).await;
+        self.books.freeze(frozen.map_err(|error| dispatch::halt(&error))?);
+        self.publish(ctx).await
+    }
+
+    async fn measure(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
+        self.books.enter(Stage::Measure, "measuring the system as it is on dev");
+        self.publish(ctx).await?;
+        let version = self.books.frozen()?.system.clone();
+        let (measured, results) = self.evaluate(ctx, &version, "dev", "first measurement").await?;
+        let measurement = self.books.first_measurement(version.clone(), measured);
+        let records = vec![version_row(&version, "start"), Record::Evaluation { measurement, results }];
+        self.record(ctx, records).await
+    }
+
+    async fn improve(&mut self, ctx: &WorkflowContext<Lifecycle>, technique: Technique) -> Result<(), Halt> {
+        let input = self.books.begin_iteration(technique, &self.input)?;
+        let workflow = format!("{}/iteration-{}", self.input.run, input.number);
+        self.books.set_iteration(Some(workflow.clone()));
+        ctx.state_mut(|state| state.iteration = Some(workflow.clone()));
+        self.publish(ctx).await?;
+        let begun =
+            Record::Iteration { number: input.number, technique: technique.name().to_owned(), verdict: None };
+        self.record(ctx, vec![begun]).await?;
+        let outcome = self.run_iteration(ctx, workflow, input).await;
+        self.books.set_iteration(None);
+        ctx.state_mut(|state| state.iteration = None);
+        let records = self.books.end_iteration(technique, outcome?);
+        self.record(ctx, records).await
+    }
+
+    async fn run_iteration(
+        &self,
+        ctx: &WorkflowContext<Lifecycle>,
+        workflow: String,
+        input: IterationInput,
+    ) -> Result<IterationOutcome, Halt> {
+        let options = ChildWorkflowOptions::builder()
+            .workflow_id(workflow)
+            .cancellation_token(self.token.clone())
+            .cancel_type(temporalio_workflow::ChildWorkflowCancellationType::WaitCancellationCompleted)
+            .build();
+        let started = ctx.start_child_workflow(Iteration::run, input, options).await;
+        let started = started.map_err(|error| self.child_halt(&error))?;
+        started.result().await.map_err(|error| match error.as_cancelled() {
+            Some(_) => Halt::Cancelled,
+            None => self.child_halt(&error),
+        })
+    }
+
+    fn child_halt(&self, error: &dyn std::error::Error) -> Halt {
+        if self.token.is_cancelled() { Halt::Cancelled } else { Halt::Problem(error.to_string()) }
+    }
+
+    /// One look at the locked test: the incumbent, and the starting version beside it for comparison.
+    async fn look(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
+        self.books.enter(Stage::Gate, "the incumbent on the locked test split");
+        self.publish(ctx).await?;
+        let (candidate, admission) = self.books.open_look()?;
+        let Admission::Granted(alpha) = admission else { return Ok(()) };
+        let start = self.books.frozen()?.system.clone();
+        let (found, mut files) = self.evaluate(ctx, &candidate, "test", "locked test").await?;
+        let (before, before_files) = if start == candidate {
+            (found.clone(), Vec::new())
+        } else {
+            self.evaluate(ctx, &start, "test", "locked test, starting version").await?
+        };
+        let start = (before, before_files);
+        let records = self.books.answer_look(&candidate, alpha, found, &mut files, start)?;
+        self.record(ctx, records).await
+    }
+
+    /// A version answers a whole split in one job under the whole remaining budget.
+    async fn evaluate(
+        &mut self,
+        ctx: &WorkflowContext<Lifecycle>,
+        version: &SystemVersion,
+        split: &str,
+        label: &str,
+    ) -> Result<(Grades, Vec<empiric_schema::artifact::ArtifactRef>), Halt> {
+        ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
+        let (params, share) = self.books.evaluation(version, split, &self.input)?;
+        let request = JobRequest {
+            run: self.input.run.clone(),
+            label: label.to_owned(),
+            job: dispatch::evaluation(params, self.input.spec.improve.seed, share),
+        };
+        let outcome = dispatch::run_job(ctx, request, &self.input.options, self.token.clone()).await;
+        self.books.settle(share, outcome.as_ref().ok());
+        let outcome = outcome?;
+        self.record(ctx, vec![dispatch::job_row(label, &outcome)]).await?;
+        Ok((grades(&outcome), results(&outcome)))
+    }
+
+    fn reason(&self, ctx: &WorkflowContext<Lifecycle>, halt: Halt) -> StopReason {
+        match halt {
+            Halt::Budget(resource) => StopReason::Budget { resource },
+            Halt::Problem(problem) => StopReason::NeedsPerson { problem },
+            Halt::Cancelled if ctx.cancellation_token().is_cancelled() => StopReason::Cancelled,
+            Halt::Cancelled => StopReason::Budget { resource: Resource::WallClock },
+        }
+    }
+
+    async fn finish(
+        mut self,
+        ctx: &WorkflowContext<Lifecycle>,
+        reason: StopReason,
+    ) -> WorkflowResult<RunView> {
+        self.books.stop(reason.clone(), now(ctx));
+        let view = self.books.view(now(ctx), false);
+        ctx.state_mut(|state| state.view = Some(view.clone()));
+        dispatch::record(ctx, &self.input.run, self.books.closing_records(&view)).await?;
+        match reason {
+            StopReason::Cancelled => Err(WorkflowTermination::cancelled()),
+            _ => Ok(view),
+        }
+    }
+
+    /// Shows the run as it stands to queries and to the read model.
+    async fn publish(&self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
+        let view = self.books.view(now(ctx), ctx.state(|state| state.paused));
+        ctx.state_mut(|state| state.view = Some(view.clone()));
+        self.record(ctx, vec![Record::Run(Box::new(view))]).await
+    }
+
+    async fn record(&self, ctx: &WorkflowContext<Lifecycle>, records: Vec<Record>) -> Result<(), Halt> {
+        let written = dispatch::record(ctx, &self.input.run, records).await;
+        written.map_err(|error| Halt::Problem(error.to_string()))
+    }
+}
+
+/// The workflow's clock in Unix seconds.
+fn now(ctx: &WorkflowContext<Lifecycle>) -> f64 {
+    let since = ctx.workflow_time().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.map_or(0.0, |since| since.as_secs_f64())
+}

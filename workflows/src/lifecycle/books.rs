@@ -1,0 +1,419 @@
+//! The lifecycle's books: everything that was measured, decided and spent. Pure.
+
+use empiric_schema::artifact::{ArtifactRef, Digest};
+use empiric_schema::budget::Spend;
+use empiric_schema::contract::{
+    Frozen, IterationInput, IterationOutcome, JobOutcome, LifecycleInput, Record,
+};
+use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
+use empiric_schema::evidence::{Alpha, LookFinding, Verdict};
+use empiric_schema::job::EvaluateParams;
+use empiric_schema::spec::{ProjectSpec, Technique};
+use empiric_schema::version::SystemVersion;
+use empiric_schema::view::{IterationView, Measurement, RunState, RunView, Stage};
+
+use crate::budget::Budget;
+use crate::dispatch::{self, Halt, Point};
+use crate::evidence::ledger::{Admission, TestLedger};
+use crate::gate::{self, Grades};
+use crate::iteration::version_row;
+use crate::loop_step::{LoopState, NextStep, Step, TechniqueState, loop_step};
+use crate::next_steps::next_steps;
+use crate::plan::detectable_gain;
+use crate::race::proportion;
+use crate::technique::{self, Setting};
+
+/// The version to beat.
+struct Incumbent {
+    version: SystemVersion,
+    label: String,
+    dev: Grades,
+    gate: Option<Verdict>,
+}
+
+pub(super) struct Books {
+    spec: ProjectSpec,
+    view: RunView,
+    frozen: Option<Frozen>,
+    incumbent: Option<Incumbent>,
+    budget: Budget,
+    ledger: Option<TestLedger>,
+    techniques: Vec<TechniqueState>,
+    tried: Vec<Digest>,
+    problem: Option<String>,
+    exhausted: Option<empiric_schema::budget::Resource>,
+}
+
+impl Books {
+    pub(super) fn new(input: &LifecycleInput, now: f64) -> Self {
+        let spec = input.spec.clone();
+        let fresh =
+            |&technique: &Technique| TechniqueState { technique, rejections: 0, has_candidates: true };
+        Self {
+            view: first_view(input, now),
+            frozen: None,
+            incumbent: None,
+            budget: Budget::of_limits(&spec.budget.limits),
+            ledger: None,
+            techniques: spec.improve.techniques.iter().map(fresh).collect(),
+            tried: Vec::new(),
+            problem: None,
+            exhausted: None,
+            spec,
+        }
+    }
+
+    pub(super) fn enter(&mut self, stage: Stage, activity: &str) {
+        self.view.stage = stage;
+        self.view.activity = activity.to_owned();
+    }
+
+    pub(super) fn frozen(&self) -> Result<&Frozen, Halt> {
+        self.frozen.as_ref().ok_or_else(|| Halt::Problem("nothing was frozen yet".to_owned()))
+    }
+
+    fn incumbent(&self) -> Result<&Incumbent, Halt> {
+        self.incumbent.as_ref().ok_or_else(|| Halt::Problem("nothing was measured yet".to_owned()))
+    }
+
+    pub(super) fn freeze(&mut self, frozen: Frozen) {
+        let looks = std::num::NonZeroU32::new(self.spec.gate.test_looks).unwrap_or(std::num::NonZeroU32::MIN);
+        self.ledger = Some(TestLedger::new(frozen.test.items.digest.clone(), self.alpha(), looks));
+        let confirm = confirm_items(&self.spec, frozen.dev.count);
+        let gain = detectable_gain(confirm, self.alpha());
+        let why = match gain {
+            Some(gain) => format!(
+                "{} dev and {} test items; with {confirm} items to confirm on, a gain of {:.0} points is found 8 times in 10",
+                frozen.dev.count,
+                frozen.test.count,
+                gain * 100.0
+            ),
+            None => format!(
+                "{} dev and {} test items: too few to confirm any gain",
+                frozen.dev.count, frozen.test.count
+            ),
+        };
+        let decision =
+            Decision::Scope { dev: frozen.dev.count, test: frozen.test.count, detectable_gain: gain };
+        self.view.dev_items = Some(frozen.dev.items.clone());
+        self.frozen = Some(frozen);
+        self.decide(decision, why);
+    }
+
+    /// An `evaluate` job over a whole split, and its share of the budget: all that is left.
+    pub(super) fn evaluation(
+        &mut self,
+        version: &SystemVersion,
+        split: &str,
+        input: &LifecycleInput,
+    ) -> Result<(EvaluateParams, Spend), Halt> {
+        let frozen = self.frozen()?;
+        let split = if split == "test" { &frozen.test } else { &frozen.dev };
+        let params = EvaluateParams {
+            version: version.clone(),
+            items: split.items.clone(),
+            positions: (0..split.count).collect(),
+            assertions: self.spec.evaluate.assertions.clone(),
+            labels: self.spec.scope.task.labels().to_vec(),
+            batch: input.options.batch,
+        };
+        let share = self.budget.reserve(1).map_err(Halt::Budget)?;
+        Ok((params, share))
+    }
+
+    pub(super) fn settle(&mut self, share: Spend, outcome: Option<&JobOutcome>) {
+        self.budget.settle(share, outcome.map(dispatch::spent).unwrap_or_default());
+        if let Some(outcome) = outcome {
+            self.view.jobs += 1;
+            self.view.busy_seconds += dispatch::busy_seconds(std::iter::once(outcome));
+        }
+    }
+
+    pub(super) fn first_measurement(&mut self, version: SystemVersion, dev: Grades) -> Measurement {
+        let point = Point { iteration: 0, split: "dev", label: "start", version: version.digest() };
+        let measurement = dispatch::measurement(point, &dev);
+        self.view.measurements.push(measurement.clone());
+        self.tried.push(version.digest());
+        self.incumbent = Some(Incumbent { version, label: "start".to_owned(), dev, gate: None });
+        measurement
+    }
+
+    /// Asks [`loop_step`] and writes its answer down.
+    pub(super) fn next_step(&mut self) -> Step {
+        let NextStep { step, why, rejected } = loop_step(&self.loop_state());
+        match &step {
+            Step::Improve(technique) => {
+                let technique = technique.name().to_owned();
+                self.decide(Decision::Improve { technique, rejected }, why);
+            }
+            // A gate has its own record once it is answered; the end has one in `stop`.
+            Step::Gate | Step::Stop(_) => {}
+        }
+        step
+    }
+
+    fn loop_state(&self) -> LoopState {
+        let criteria = &self.spec.scope.success;
+        let dev = self.incumbent.as_ref().map(|incumbent| &incumbent.dev);
+        let judged = dev.map(|dev| gate::judge(criteria, dev, self.alpha())).unwrap_or_default();
+        LoopState {
+            iterations: self.view.iteration,
+            max_iterations: self.spec.improve.max_iterations,
+            techniques: self.techniques.iter().map(|known| self.with_candidates(*known)).collect(),
+            promise_on_dev: gate::verdict(&judged),
+            gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
+            looks_left: self.ledger.as_ref().map_or(0, TestLedger::looks_left),
+            exhausted: self.exhausted.or(self.budget.exhausted()),
+            problem: self.problem.clone(),
+        }
+    }
+
+    fn with_candidates(&self, known: TechniqueState) -> TechniqueState {
+        let (Some(frozen), Some(incumbent)) = (&self.frozen, &self.incumbent) else { return known };
+        let setting =
+            Setting { spec: &self.spec, frozen, incumbent: &incumbent.version, tried: &self.tried, most: 1 };
+        TechniqueState { has_candidates: !technique::propose(known.technique, &setting).is_empty(), ..known }
+    }
+
+    pub(super) fn begin_iteration(
+        &mut self,
+        technique: Technique,
+        input: &LifecycleInput,
+    ) -> Result<IterationInput, Halt> {
+        self.view.iteration += 1;
+        self.enter(Stage::Improve, &format!("candidates of `{technique}` race on dev"));
+        let incumbent = self.incumbent()?;
+        Ok(IterationInput {
+            run: input.run.clone(),
+            number: self.view.iteration,
+            technique,
+            spec: self.spec.clone(),
+            frozen: self.frozen()?.clone(),
+            incumbent: incumbent.version.clone(),
+            incumbent_passed: incumbent.dev.passed.clone(),
+            tried: self.tried.clone(),
+            remaining: self.budget.remaining(),
+            options: input.options.clone(),
+            next_decision: self.view.decisions.len() as u32 + 1,
+        })
+    }
+
+    pub(super) fn set_iteration(&mut self, workflow: Option<String>) {
+        self.view.iteration_workflow = workflow;
+    }
+
+    pub(super) fn end_iteration(&mut self, technique: Technique, outcome: IterationOutcome) -> Vec<Record> {
+        let mut records = vec![Record::Iteration {
+            number: outcome.view.number,
+            technique: technique.name().to_owned(),
+            verdict: Some(outcome.verdict),
+        }];
+        let before = self.budget.used();
+        self.budget.book(outcome.spend);
+        self.view.jobs += outcome.jobs;
+        self.view.busy_seconds += outcome.busy_seconds;
+        self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
+        self.view.measurements.extend(outcome.measurements.iter().cloned());
+        let decisions = outcome
+            .decisions
+            .into_iter()
+            .map(|record| DecisionRecord { spend: before.plus(record.spend), ..record });
+        self.view.decisions.extend(decisions);
+        self.exhausted = outcome.stopped_by;
+        self.problem = outcome.problem;
+        if let Some(finalist) = outcome.finalist {
+            let label = finalist_label(&outcome.view, &finalist);
+            records.push(version_row(&finalist, &label));
+            if outcome.verdict == Verdict::Pass {
+                self.promote(finalist, label, outcome.finalist_passed);
+            }
+        }
+        if outcome.verdict != Verdict::Pass {
+            self.reject(technique);
+        }
+        self.view.iterations.push(outcome.view);
+        records
+    }
+
+    fn promote(&mut self, version: SystemVersion, label: String, passed: String) {
+        let dev = Grades { harmful: "0".repeat(passed.len()), passed };
+        let point =
+            Point { iteration: self.view.iteration, split: "dev", label: &label, version: version.digest() };
+        self.view.measurements.push(dispatch::measurement(point, &dev));
+        self.incumbent = Some(Incumbent { version, label, dev, gate: None });
+    }
+
+    fn reject(&mut self, technique: Technique) {
+        for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
+            known.rejections += 1;
+        }
+    }
+
+    /// Pays for a look at the locked test.
+    pub(super) fn open_look(&mut self) -> Result<(SystemVersion, Admission), Halt> {
+        let version = self.incumbent()?.version.clone();
+        let digest = version.digest();
+        let ledger =
+            self.ledger.as_mut().ok_or_else(|| Halt::Problem("there is no test ledger".to_owned()))?;
+        let admission = ledger.open(&digest).map_err(|error| Halt::Problem(error.to_string()))?;
+        Ok((version, admission))
+    }
+
+    /// Writes down what a look found, and what of it may be shown.
+    pub(super) fn answer_look(
+        &mut self,
+        candidate: &SystemVersion,
+        alpha: Alpha,
+        found: Grades,
+        files: &mut Vec<ArtifactRef>,
+        start: (Grades, Vec<ArtifactRef>),
+    ) -> Result<Vec<Record>, Halt> {
+        let (before, before_files) = start;
+        let criteria = gate::judge(&self.spec.scope.success, &found, alpha);
+        let verdict = gate::verdict(&criteria);
+        let is_start = self.frozen()?.system == *candidate;
+        let paired = (!is_start).then(|| gate::compare(&before.passed, &found.passed, alpha));
+        let finding = LookFinding {
+            score: proportion(crate::race::count(&found.passed), found.n()),
+            criteria: criteria.clone(),
+            paired,
+            verdict,
+        };
+        let digest = candidate.digest();
+        let ledger =
+            self.ledger.as_mut().ok_or_else(|| Halt::Problem("there is no test ledger".to_owned()))?;
+        let look = ledger.answer(&digest, finding).map_err(|error| Halt::Problem(error.to_string()))?;
+        let number = ledger.looks().len() as u32;
+        let is_shown = look.disclosed().is_some();
+        let label = self.incumbent()?.label.clone();
+        let mut shown = Vec::new();
+        let mut records = Vec::new();
+        if is_shown {
+            let mut show = |label: &str, version: Digest, grades: &Grades, results: Vec<ArtifactRef>| {
+                let point = Point { iteration: self.view.iteration, split: "test", label, version };
+                let measurement = dispatch::measurement(point, grades);
+                records.push(Record::Evaluation { measurement: measurement.clone(), results });
+                shown.push(measurement);
+            };
+            show(&label, digest.clone(), &found, std::mem::take(files));
+            if !is_start {
+                let start = self.frozen.as_ref().map(|frozen| frozen.system.digest());
+                show("start", start.unwrap_or_else(|| digest.clone()), &before, before_files);
+            }
+        }
+        self.view.measurements.extend(shown.iter().cloned());
+        if let Some(incumbent) = &mut self.incumbent {
+            incumbent.gate = Some(verdict);
+        }
+        let looks = self.spec.gate.test_looks;
+        let why = format!(
+            "look {number} of {looks} at the locked test, at level {:.3}: {}",
+            alpha.get(),
+            match verdict {
+                Verdict::Pass => "every criterion is shown",
+                Verdict::Fail => "at least one criterion is refuted",
+                Verdict::Inconclusive => "no criterion is refuted and not every one is shown",
+            }
+        );
+        let decision = Decision::Gate {
+            candidate: digest,
+            look: number,
+            looks,
+            alpha,
+            criteria,
+            paired,
+            verdict,
+            shown,
+        };
+        self.decide(decision, why);
+        Ok(records)
+    }
+
+    pub(super) fn stop(&mut self, reason: StopReason, now: f64) {
+        let dev = self.incumbent.as_ref().map(|incumbent| incumbent.dev.clone()).unwrap_or_default();
+        let next = next_steps(&reason, &self.spec, self.frozen.as_ref(), &dev);
+        let why = reason.sentence();
+        self.decide(Decision::Stop { reason: reason.clone(), next }, why);
+        self.enter(Stage::Done, &reason.sentence());
+        self.view.updated = now;
+        self.view.state = RunState::Finished;
+        self.view.stop = Some(reason);
+    }
+
+    /// The last rows: the run, all decisions and the spend.
+    pub(super) fn closing_records(&self, view: &RunView) -> Vec<Record> {
+        let mut records = vec![Record::Run(Box::new(view.clone()))];
+        records.extend(view.decisions.iter().cloned().map(|record| Record::Decision(Box::new(record))));
+        records.push(Record::Spend(view.spend));
+        records
+    }
+
+    pub(super) fn view(&self, now: f64, paused: bool) -> RunView {
+        let state = match (&self.view.stop, paused) {
+            (Some(_), _) => RunState::Finished,
+            (None, true) => RunState::Paused,
+            (None, false) => RunState::Running,
+        };
+        RunView {
+            state,
+            updated: now,
+            spend: self.budget.used(),
+            incumbent: self.incumbent.as_ref().map(|incumbent| incumbent.version.digest()),
+            ..self.view.clone()
+        }
+    }
+
+    fn alpha(&self) -> Alpha {
+        Alpha::new(self.spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT)
+    }
+
+    fn decide(&mut self, decision: Decision, why: String) {
+        self.view.decisions.push(DecisionRecord {
+            sequence: self.view.decisions.len() as u32 + 1,
+            iteration: self.view.iteration,
+            decision,
+            why,
+            spend: self.budget.used(),
+        });
+    }
+}
+
+/// Dev items that are kept from the race, for the finalist and the incumbent.
+pub(crate) fn confirm_items(spec: &ProjectSpec, dev: u32) -> u32 {
+    let raced = (f64::from(dev) * spec.gate.race_share).round() as u32;
+    dev - raced.clamp(1, dev.max(2) - 1).min(dev)
+}
+
+fn finalist_label(view: &IterationView, finalist: &SystemVersion) -> String {
+    let digest = finalist.digest();
+    let found = view.candidates.iter().find(|candidate| candidate.version == digest);
+    format!("iteration {} {}", view.number, found.map_or("finalist", |candidate| candidate.label.as_str()))
+}
+
+fn first_view(input: &LifecycleInput, now: f64) -> RunView {
+    let spec = &input.spec;
+    RunView {
+        run: input.run.clone(),
+        project: spec.name.clone(),
+        description: spec.description.clone(),
+        stage: Stage::Scope,
+        state: RunState::Running,
+        activity: "starting".to_owned(),
+        started: now,
+        updated: now,
+        promise: spec.scope.success.iter().map(ToString::to_string).collect(),
+        iteration: 0,
+        max_iterations: spec.improve.max_iterations,
+        iteration_workflow: None,
+        iterations: Vec::new(),
+        dev_items: None,
+        incumbent: None,
+        measurements: Vec::new(),
+        decisions: Vec::new(),
+        limits: spec.budget.limits,
+        spend: Spend::default(),
+        jobs: 0,
+        busy_seconds: 0.0,
+        stop: None,
+    }
+}

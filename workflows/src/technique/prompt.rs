@@ -1,0 +1,211 @@
+//! Prompting: a fixed pool of templates with nearest-neighbour demonstrations.
+//!
+//! A small model gains from how a question is put and from examples, not from long instructions, so the
+//! pool varies five things: who the model is told to be, how long the answer may be, how the question is
+//! set off, what the answer begins with, and how many examples come first. With 4 x 3 x 2 x 4 settings
+//! the pool is too large to race whole; [`covering_order`] makes every prefix of it a balanced sample.
+
+use empiric_schema::version::{Demonstrations, Prompt, SystemVersion};
+
+use super::{Candidate, Setting};
+use crate::evidence::random::seeded_order;
+
+/// What the system message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Instruction {
+    AsWritten,
+    ShortAnswers,
+    RoleOnly,
+    Nothing,
+}
+
+/// How the question is set off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delimiter {
+    AsWritten,
+    Label,
+    Heading,
+}
+
+/// What the answer begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cue {
+    Nothing,
+    Answer,
+}
+
+const INSTRUCTIONS: [Instruction; 4] =
+    [Instruction::AsWritten, Instruction::ShortAnswers, Instruction::RoleOnly, Instruction::Nothing];
+const DELIMITERS: [Delimiter; 3] = [Delimiter::AsWritten, Delimiter::Label, Delimiter::Heading];
+const CUES: [Cue; 2] = [Cue::Nothing, Cue::Answer];
+const SHOTS: [u32; 4] = [0, 1, 2, 4];
+
+/// One place in the pool: an index into each list above.
+type Settings = [usize; 4];
+
+/// Proposes up to `setting.most` prompts that were not tried before, fewest demonstrations first.
+pub(super) fn propose(setting: &Setting<'_>) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for settings in covering_order(setting.spec.improve.seed) {
+        if candidates.len() == setting.most {
+            break;
+        }
+        let Some(candidate) = build(settings, setting) else { continue };
+        if is_new(&candidate, setting, &candidates) {
+            candidates.push(candidate);
+        }
+    }
+    candidates.sort_by_key(|candidate| cost(&candidate.version));
+    candidates
+}
+
+fn is_new(candidate: &Candidate, setting: &Setting<'_>, others: &[Candidate]) -> bool {
+    let digest = candidate.version.digest();
+    digest != setting.incumbent.digest()
+        && !setting.tried.contains(&digest)
+        && others.iter().all(|other| other.version.digest() != digest)
+}
+
+/// A version's cost per answer, in order: demonstrations, then the length of its texts.
+fn cost(version: &SystemVersion) -> (u32, usize) {
+    let prompt = &version.prompt;
+    (version.demonstrations.k(), prompt.system.len() + prompt.user.len() + prompt.answer_cue.len())
+}
+
+fn build(settings: Settings, setting: &Setting<'_>) -> Option<Candidate> {
+    let [instruction, delimiter, cue, shots] = settings;
+    let (instruction, delimiter, cue) = (INSTRUCTIONS[instruction], DELIMITERS[delimiter], CUES[cue]);
+    let base = &setting.frozen.system;
+    let demonstrations = demonstrations(SHOTS[shots], setting)?;
+    let version = SystemVersion {
+        prompt: Prompt {
+            system: system_text(instruction, &base.prompt.system),
+            user: user_text(delimiter, &base.prompt.user),
+            answer_cue: cue_text(cue).to_owned(),
+        },
+        demonstrations,
+        ..setting.incumbent.clone()
+    };
+    Some(Candidate { version, change: describe(instruction, delimiter, cue, SHOTS[shots]) })
+}
+
+/// `None` when examples are wanted and there is no train split to take them from.
+fn demonstrations(k: u32, setting: &Setting<'_>) -> Option<Demonstrations> {
+    if k == 0 {
+        return Some(Demonstrations::None);
+    }
+    let train = setting.frozen.train.as_ref()?;
+    (train.count >= k).then(|| Demonstrations::Nearest { k, pool: train.items.clone() })
+}
+
+fn system_text(instruction: Instruction, written: &str) -> String {
+    match instruction {
+        Instruction::AsWritten => written.to_owned(),
+        Instruction::ShortAnswers => {
+            format!("{}\nAnswer with a few words, not with a sentence.", written.trim_end()).trim().to_owned()
+        }
+        Instruction::RoleOnly => "You answer questions briefly and exactly.".to_owned(),
+        Instruction::Nothing => String::new(),
+    }
+}
+
+fn user_text(delimiter: Delimiter, written: &str) -> String {
+    match delimiter {
+        Delimiter::AsWritten => written.to_owned(),
+        Delimiter::Label => format!("Question: {written}"),
+        Delimiter::Heading => format!("### Question\n{written}"),
+    }
+}
+
+fn cue_text(cue: Cue) -> &'static str {
+    match cue {
+        Cue::Nothing => "",
+        Cue::Answer => "Answer:",
+    }
+}
+
+fn describe(instruction: Instruction, delimiter: Delimiter, cue: Cue, shots: u32) -> String {
+    let instruction = match instruction {
+        Instruction::AsWritten => "instruction as written",
+        Instruction::ShortAnswers => "instruction plus \"a few words\"",
+        Instruction::RoleOnly => "one-line role",
+        Instruction::Nothing => "no instruction",
+    };
+    let delimiter = match delimiter {
+        Delimiter::AsWritten => "",
+        Delimiter::Label => ", \"Question:\"",
+        Delimiter::Heading => ", question under a heading",
+    };
+    let cue = match cue {
+        Cue::Nothing => "",
+        Cue::Answer => ", answer cue",
+    };
+    let shots = match shots {
+        0 => "no examples".to_owned(),
+        1 => "1 nearest example".to_owned(),
+        k => format!("{k} nearest examples"),
+    };
+    format!("{instruction}{delimiter}{cue}, {shots}")
+}
+
+/// All settings, so ordered that every prefix uses each level of each thing about equally often.
+///
+/// Greedy: next comes the place whose levels were used least so far; ties fall in a seeded order.
+fn covering_order(seed: u64) -> Vec<Settings> {
+    let mut left = shuffled_pool(seed);
+    let mut used = [[0u32; 4]; 4];
+    let mut order = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let next = left.remove(least_used(&left, &used));
+        for (thing, &level) in next.iter().enumerate() {
+            used[thing][level] += 1;
+        }
+        order.push(next);
+    }
+    order
+}
+
+fn least_used(left: &[Settings], used: &[[u32; 4]; 4]) -> usize {
+    let weight = |settings: &Settings| -> u32 {
+        settings.iter().enumerate().map(|(thing, &level)| used[thing][level]).sum()
+    };
+    (0..left.len()).min_by_key(|&index| (weight(&left[index]), index)).unwrap_or_default()
+}
+
+fn shuffled_pool(seed: u64) -> Vec<Settings> {
+    let mut pool = Vec::new();
+    for instruction in 0..INSTRUCTIONS.len() {
+        for delimiter in 0..DELIMITERS.len() {
+            for cue in 0..CUES.len() {
+                for shots in 0..SHOTS.len() {
+                    pool.push([instruction, delimiter, cue, shots]);
+                }
+            }
+        }
+    }
+    seeded_order(seed, pool.len()).into_iter().map(|index| pool[index]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pool_is_complete_and_without_repeats() {
+        let mut order = covering_order(7);
+        order.sort_unstable();
+        order.dedup();
+        assert_eq!(order.len(), 4 * 3 * 2 * 4);
+    }
+
+    #[test]
+    fn eight_candidates_show_each_number_of_examples_twice() {
+        for seed in 0..50 {
+            let order = covering_order(seed);
+            for shots in 0..SHOTS.len() {
+                let times = order[..8].iter().filter(|settings| settings[3] == shots).count();
+                assert!((1..=3).contains(&times), "seed {seed}: {times} of {shots}");
+            }
+        }
+    }
+}
