@@ -1,5 +1,6 @@
 //! `empiric doctor`: checks everything that a run needs, and says what to do.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -23,15 +24,21 @@ struct Check {
     ok: bool,
     found: String,
     help: Option<String>,
+    /// Where the checked thing is, for scripts.
+    path: Option<PathBuf>,
 }
 
 impl Check {
     fn good(name: &'static str, found: impl Into<String>) -> Self {
-        Self { name, ok: true, found: found.into(), help: None }
+        Self { name, ok: true, found: found.into(), help: None, path: None }
+    }
+
+    fn at(self, path: PathBuf) -> Self {
+        Self { path: Some(path), ..self }
     }
 
     fn bad(name: &'static str, found: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { name, ok: false, found: found.into(), help: Some(help.into()) }
+        Self { name, ok: false, found: found.into(), help: Some(help.into()), path: None }
     }
 }
 
@@ -85,7 +92,7 @@ async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
     for (name, source) in models.chain(data.map(|source| ("data", source))) {
         checks.push(match resolver.resolve(source).await {
             Ok(found) => {
-                Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short()))
+                Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short())).at(found.path)
             }
             Err(error) => {
                 Check::bad(name, chain(&error), "check the source in project.yaml, or run once online")
@@ -106,7 +113,7 @@ async fn server(global: &Global, place: &Place) -> Check {
         };
     }
     match managed(global, place).await {
-        Ok(found) => Check::good(name, found),
+        Ok((found, program)) => Check::good(name, found).at(program),
         Err(error) => {
             Check::bad(name, chain(&error), "name a program with --temporal-bin, or put `temporal` on PATH")
         }
@@ -114,17 +121,17 @@ async fn server(global: &Global, place: &Place) -> Check {
 }
 
 /// Starts the server and ends it again, unless one is running.
-async fn managed(global: &Global, place: &Place) -> Result<String, CliError> {
+async fn managed(global: &Global, place: &Place) -> Result<(String, PathBuf), CliError> {
     let program = find_program(&global.temporal, place).await?;
     match ManagedServer::start(&place.server(), &program, Role::Visit).await? {
         Some(server) => {
             let address = server.address.clone();
             server.stop().await;
-            Ok(format!("{} starts and answers at {address}", program.display()))
+            Ok((format!("{} starts and answers at {address}", program.display()), program))
         }
         None => {
             let address = running_server(&place.server()).map_or_else(String::new, |record| record.address);
-            Ok(format!("a server of this project is running at {address}"))
+            Ok((format!("a server of this project is running at {address}"), program))
         }
     }
 }

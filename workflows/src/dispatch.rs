@@ -25,7 +25,7 @@ pub(crate) enum Halt {
     Problem(String),
 }
 
-/// Runs one job and waits for its end.
+/// Runs one job and waits for its end, which may be that its share of the budget was used up.
 pub(crate) async fn run_job<W>(
     ctx: &WorkflowContext<W>,
     request: JobRequest,
@@ -33,17 +33,26 @@ pub(crate) async fn run_job<W>(
     token: WorkflowCancellationToken,
 ) -> Result<JobOutcome, Halt> {
     let options = options::job(options, &request.label, token);
-    let outcome = ctx.execute_activity(Jobs::run, request, options).await.map_err(|error| halt(&error))?;
+    ctx.execute_activity(Jobs::run, request, options).await.map_err(|error| halt(&error))
+}
+
+/// Whether a job, which is to be paid for in any case, came to its result within its share.
+pub(crate) fn is_complete(outcome: &JobOutcome, share: Spend) -> Result<(), Halt> {
     match outcome.class {
-        ExitClass::Success => Ok(outcome),
-        _ => Err(Halt::Budget(exceeded(&outcome))),
+        ExitClass::Success => Ok(()),
+        _ => Err(Halt::Budget(exceeded(outcome, share))),
     }
 }
 
-/// A job that ran out of its share says so without saying of what; device time is the usual case.
-fn exceeded(outcome: &JobOutcome) -> Resource {
+/// A job that ran out of its share says so without saying of what. Zero in a share is no limit.
+fn exceeded(outcome: &JobOutcome, share: Spend) -> Resource {
     let tokens = outcome.usage.prompt_tokens + outcome.usage.completion_tokens;
-    if tokens == 0 { Resource::DeviceSeconds } else { Resource::Tokens }
+    let is_without_time = share.device_seconds <= 0.0;
+    if share.tokens > 0 && (is_without_time || tokens >= share.tokens) {
+        Resource::Tokens
+    } else {
+        Resource::DeviceSeconds
+    }
 }
 
 /// What an activity's failure means for the run.

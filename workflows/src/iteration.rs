@@ -203,7 +203,10 @@ impl<'a> Work<'a> {
                 Ok(outcome) => {
                     self.budget.settle(share, dispatch::spent(&outcome));
                     rows.push(dispatch::job_row(&label, &outcome));
-                    graded.push((runner, grades(&outcome)));
+                    match dispatch::is_complete(&outcome, share) {
+                        Ok(()) => graded.push((runner, grades(&outcome))),
+                        Err(halt) => halted = halted.or(Some(halt)),
+                    }
                     self.jobs.push(outcome);
                 }
                 Err(halt) => {

@@ -17,8 +17,8 @@ use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{RunState, RunView, Stage};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, WorkflowCancellationToken,
-    WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, WaitConditionOptions,
+    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
 };
 
 use self::books::Books;
@@ -191,7 +191,6 @@ impl Life {
         let input = self.books.begin_iteration(technique, &self.input)?;
         let workflow = format!("{}/iteration-{}", self.input.run, input.number);
         self.books.set_iteration(Some(workflow.clone()));
-        ctx.state_mut(|state| state.iteration = Some(workflow.clone()));
         self.publish(ctx).await?;
         let begun =
             Record::Iteration { number: input.number, technique: technique.name().to_owned(), verdict: None };
@@ -210,16 +209,29 @@ impl Life {
         input: IterationInput,
     ) -> Result<IterationOutcome, Halt> {
         let options = ChildWorkflowOptions::builder()
-            .workflow_id(workflow)
+            .workflow_id(workflow.clone())
             .cancellation_token(self.token.clone())
             .cancel_type(temporalio_workflow::ChildWorkflowCancellationType::WaitCancellationCompleted)
             .build();
+        self.unpaused(ctx).await?;
+        ctx.state_mut(|state| state.iteration = Some(workflow));
         let started = ctx.start_child_workflow(Iteration::run, input, options).await;
         let started = started.map_err(|error| self.child_halt(&error))?;
+        // A pause of just now could not reach an iteration that had not begun.
+        if ctx.state(|state| state.paused) {
+            let _ = started.signal(Iteration::set_paused, true, SignalWorkflowOptions::default()).await;
+        }
         started.result().await.map_err(|error| match error.as_cancelled() {
             Some(_) => Halt::Cancelled,
             None => self.child_halt(&error),
         })
+    }
+
+    /// Ready when the run is not paused, or when it must end: the clock goes on while it is.
+    async fn unpaused(&self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
+        let options = WaitConditionOptions::builder().cancellation_token(self.token.clone()).build();
+        let waited = ctx.wait_condition_with_options(|state| !state.paused, options).await;
+        waited.map_err(|_| Halt::Cancelled)
     }
 
     fn child_halt(&self, error: &dyn std::error::Error) -> Halt {
@@ -252,7 +264,7 @@ impl Life {
         split: &str,
         label: &str,
     ) -> Result<(Grades, Vec<empiric_schema::artifact::ArtifactRef>), Halt> {
-        ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
+        self.unpaused(ctx).await?;
         let (params, share) = self.books.evaluation(version, split, &self.input)?;
         let request = JobRequest {
             run: self.input.run.clone(),
@@ -263,6 +275,7 @@ impl Life {
         self.books.settle(share, outcome.as_ref().ok());
         let outcome = outcome?;
         self.record(ctx, vec![dispatch::job_row(label, &outcome)]).await?;
+        dispatch::is_complete(&outcome, share)?;
         Ok((grades(&outcome), results(&outcome)))
     }
 

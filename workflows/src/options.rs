@@ -10,6 +10,7 @@ use temporalio_workflow::{
 /// `scope.freeze`: downloads may take long, so it heartbeats.
 pub(crate) fn freeze(options: &RunOptions, token: WorkflowCancellationToken) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(2 * 3600))
+        .activity_id("data and models".to_owned())
         .heartbeat_timeout(heartbeat(options))
         .cancellation_token(token)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)

@@ -24,7 +24,7 @@ SHARES = {
     "unanswerable": (0.08, 0.12),
     "withhold": (0.06, 0.10),
 }
-KEYS = {"id", "input", "expected", "documents", "tags", "forbidden", "work"}
+KEYS = {"id", "input", "expected", "documents", "tags", "forbidden"}
 NEAR_COPY = 0.7
 ABSTAIN = ["handbook does not say", "not in the handbook", "handbook doesn't say"]
 REFUSE = ["cannot share", "can't share", "not able to share"]
@@ -129,9 +129,10 @@ def check_lookup(item, texts):
 
 
 def check_arithmetic(item, texts):
-    work = item.get("work", "")
+    marks = [tag for tag in item["tags"] if tag.startswith("work: ")]
+    work = marks[0].removeprefix("work: ") if marks else ""
     if work.count("=") != 1:
-        yield "needs a `work` field such as '3 * 14.50 = 43.50'"
+        yield "needs a tag such as 'work: 3 * 14.50 = 43.50'"
         return
     left, right = work.split("=")
     value, stated = evaluate(ast.parse(left.strip(), mode="eval")), float(right)

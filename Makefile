@@ -1,0 +1,40 @@
+# Every target works as the very first command on a machine with Rust, a C compiler and Python with pip.
+# Nothing else is needed: protocol files are compiled in Rust, and models and the Temporal server are fetched
+# once, by digest, into the user's cache.
+
+CARGO ?= cargo
+PYTHON ?= python3
+EMPIRIC = target/release/empiric
+
+.PHONY: help setup demo test check bench clean
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## Check the tools and say what is missing
+	@sh scripts/setup.sh
+
+demo: setup ## Build, then run the staff-handbook example to its report (10 to 15 minutes to build, 5 to run)
+	@echo "== building the release program (once)"
+	$(CARGO) build --release --locked
+	@echo "== running the example"
+	$(EMPIRIC) demo
+
+test: setup ## All tests: pure parts, real processes, real Temporal server, real model
+	@echo "== building the tests (the first time takes about 15 minutes on 2 cores)"
+	$(CARGO) build --workspace --all-targets --locked
+	@echo "== fetching the model and the Temporal server (once)"
+	target/debug/empiric -C examples/staff-handbook --state target/test-state doctor
+	@echo "== running the tests"
+	. scripts/test-env.sh && $(CARGO) test --workspace --locked
+	$(PYTHON) examples/staff-handbook/data/check.py
+
+check: setup ## Format, lints, and the crates that must build alone
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) check --locked -p empiric-schema
+	$(CARGO) check --locked -p empiric-workflows
+	$(CARGO) check --locked -p empiric-jobs
+
+clean: ## Remove what was built, not what was fetched
+	$(CARGO) clean

@@ -1,0 +1,9 @@
+//! Tests against a real Temporal dev server. `make test` sets EMPIRIC_TEMPORAL_BIN; without it they fail.
+
+mod bench;
+mod control;
+mod fakes;
+mod faults;
+mod histories;
+mod lifecycle;
+mod server;
