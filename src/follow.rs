@@ -103,7 +103,7 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// One look; `None` while the workflow has not begun.
     async fn look(&self) -> Result<Option<Snapshot>, CliError> {
-        let Some(view) = run_view(self.client, self.run).await? else { return Ok(None) };
+        let Some(mut view) = run_view(self.client, self.run).await? else { return Ok(None) };
         let mut jobs = self.jobs(self.run.as_str()).await;
         let iteration = match &view.iteration_workflow {
             Some(id) => {
@@ -112,6 +112,10 @@ impl Watch<'_> {
             }
             None => None,
         };
+        if let Some(iteration) = &iteration {
+            // The lifecycle books an iteration's spend when it ends.
+            view.spend = view.spend.plus(iteration.spend);
+        }
         Ok(Some(Snapshot { view, iteration, jobs, now: now() }))
     }
 

@@ -22,3 +22,13 @@ pub const EMPIRIC_PROMPTS: &str = "empiric.prompts";
 pub const EMPIRIC_VERSION: &str = "empiric.version";
 /// The provider's name for weights that run in this process.
 pub const PROVIDER: &str = "empiric";
+/// Metric (histogram, `{token}`): tokens of a job, by type.
+pub const GEN_AI_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+/// Metric (histogram, `s`): time of a job's model calls.
+pub const GEN_AI_OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
+/// Attribute: `input` or `output`.
+pub const GEN_AI_TOKEN_TYPE: &str = "gen_ai.token.type";
+/// Metric (counter): jobs that ended, by class.
+pub const EMPIRIC_JOBS: &str = "empiric.jobs";
+/// Attribute: how a job ended.
+pub const EMPIRIC_EXIT_CLASS: &str = "empiric.exit.class";

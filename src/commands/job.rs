@@ -3,13 +3,35 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use empiric_jobs::telemetry_names as names;
+use empiric_schema::job::{EXIT_FILE, Exit};
+use opentelemetry::{KeyValue, global};
+
 use crate::error::CliError;
 
 pub(super) async fn execute(folder: &Path) -> Result<ExitCode, CliError> {
-    let folder = folder.to_owned();
+    let job = folder.to_owned();
     let span = tracing::Span::current();
-    let ended =
-        tokio::task::spawn_blocking(move || span.in_scope(|| empiric_jobs::runner::run(&folder))).await;
+    let ended = tokio::task::spawn_blocking(move || span.in_scope(|| empiric_jobs::runner::run(&job))).await;
     let class = ended.map_err(|error| CliError::Worker(error.to_string()))?;
+    measure(folder);
     Ok(ExitCode::from(u8::try_from(class.code()).unwrap_or(70)))
+}
+
+/// Metrics of the job from what it wrote itself; without an exporter they go nowhere.
+fn measure(folder: &Path) {
+    let written = std::fs::read(folder.join(EXIT_FILE)).ok();
+    let Some(exit) = written.and_then(|bytes| serde_json::from_slice::<Exit>(&bytes).ok()) else { return };
+    let meter = global::meter("empiric");
+    let class = KeyValue::new(names::EMPIRIC_EXIT_CLASS, exit.class.name());
+    meter.u64_counter(names::EMPIRIC_JOBS).build().add(1, &[class]);
+    let operation = KeyValue::new(names::GEN_AI_OPERATION_NAME, names::SPAN_CHAT);
+    let provider = KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::PROVIDER);
+    let tokens = meter.u64_histogram(names::GEN_AI_TOKEN_USAGE).with_unit("{token}").build();
+    for (kind, count) in [("input", exit.usage.prompt_tokens), ("output", exit.usage.completion_tokens)] {
+        let kind = KeyValue::new(names::GEN_AI_TOKEN_TYPE, kind);
+        tokens.record(count, &[operation.clone(), provider.clone(), kind]);
+    }
+    let duration = meter.f64_histogram(names::GEN_AI_OPERATION_DURATION).with_unit("s").build();
+    duration.record(exit.usage.seconds, &[operation, provider]);
 }

@@ -45,6 +45,8 @@ type Faults = Box<dyn Fn(&Call, u32) -> Option<Fault> + Send + Sync>;
 /// What the activities of one run have seen.
 #[derive(Debug, Default)]
 pub struct Seen {
+    /// Faults that struck.
+    pub faults: u32,
     pub freezes: u32,
     /// Labels of executions that began, in order.
     pub jobs: Vec<String>,
@@ -107,6 +109,12 @@ impl Script {
         assert!(waited.is_ok(), "never came to it: {:?}", self.look(|seen| seen.jobs.clone()));
     }
 
+    fn fault(&self, call: &Call, attempt: u32) -> Option<Fault> {
+        let fault = (self.faults)(call, attempt);
+        self.seen.send_modify(|seen| seen.faults += u32::from(fault.is_some()));
+        fault
+    }
+
     fn grades(&self, params: &EvaluateParams) -> String {
         let grade = |&position: &u32| if (self.passes)(&params.version, position) { '1' } else { '0' };
         params.positions.iter().map(grade).collect()
@@ -148,7 +156,7 @@ impl Fakes {
         request: FreezeRequest,
     ) -> Result<Frozen, ActivityError> {
         let script = self.script(&request.run);
-        let fault = (script.faults)(&Call::Freeze, context.info().attempt);
+        let fault = script.fault(&Call::Freeze, context.info().attempt);
         before(fault)?;
         script.seen.send_modify(|seen| seen.freezes += 1);
         after(fault)?;
@@ -163,7 +171,7 @@ impl Fakes {
     ) -> Result<JobOutcome, ActivityError> {
         let script = self.script(&request.run);
         script.seen.send_modify(|seen| seen.jobs.push(request.label.clone()));
-        let fault = (script.faults)(&Call::Job(request.label.clone()), context.info().attempt);
+        let fault = script.fault(&Call::Job(request.label.clone()), context.info().attempt);
         before(fault)?;
         let mut hold = script.hold.subscribe();
         let free = hold.wait_for(|hold| !hold.is_some_and(|held| request.label.starts_with(held)));
@@ -193,7 +201,7 @@ impl Fakes {
             seen.batches += usize::from(attempt == 1);
             number = seen.batches;
         });
-        let fault = (script.faults)(&Call::Record(number), attempt);
+        let fault = script.fault(&Call::Record(number), attempt);
         before(fault)?;
         script.seen.send_modify(|seen| seen.records.extend(batch.records));
         after(fault)

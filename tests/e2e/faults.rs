@@ -24,7 +24,8 @@ async fn in_turn(bench: &Bench, calls: &[Call], fault: Fault, times: u32) -> Vec
         let target = wrong.clone();
         let script = Script::new(examples_help)
             .with_faults(move |call, attempt| (*call == target && attempt <= times).then_some(fault));
-        let (_, view) = bench.run_to_end(project(""), script).await;
+        let (run, view) = bench.run_to_end(project(""), script).await;
+        assert_eq!(run.script.look(|seen| seen.faults), times, "{wrong:?}");
         (wrong.clone(), view)
     }))
     .await
@@ -67,7 +68,7 @@ async fn a_job_or_a_freeze_that_fails_for_good_needs_a_person_and_says_what_is_w
     let bench = Bench::start().await;
     let (_, calls) = calls(&bench).await;
     let work: Vec<Call> = calls.into_iter().filter(|call| !matches!(call, Call::Record(_))).collect();
-    for (wrong, view) in in_turn(&bench, &work, Fault::Refuse, u32::MAX).await {
+    for (wrong, view) in in_turn(&bench, &work, Fault::Refuse, 1).await {
         let problem = "the weights are no GGUF file".to_owned();
         assert_eq!(view.stop, Some(StopReason::NeedsPerson { problem }), "{wrong:?}");
     }

@@ -72,10 +72,14 @@ async fn the_read_model_gets_every_decision_once_and_the_last_view() {
     let bench = Bench::start().await;
     let (run, view) = bench.run_to_end(project(""), Script::new(examples_help)).await;
     run.script.look(|seen| {
-        let decisions: Vec<_> = seen.records.iter().filter_map(|record| match record {
-            Record::Decision(decision) => Some((**decision).clone()),
-            _ => None,
-        });
+        let decisions: Vec<_> = seen
+            .records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Decision(decision) => Some((**decision).clone()),
+                _ => None,
+            })
+            .collect();
         assert_eq!(decisions, view.decisions);
         let views = seen.records.iter().filter_map(|record| match record {
             Record::Run(view) => Some(&**view),

@@ -6,4 +6,6 @@ mod fakes;
 mod faults;
 mod histories;
 mod lifecycle;
+mod process;
 mod server;
+mod telemetry;

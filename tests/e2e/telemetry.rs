@@ -1,0 +1,98 @@
+//! One trace from the command into the job, seen by a real OTLP receiver.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use crate::process::{Project, empiric, finish};
+
+#[derive(Debug, Clone, Default)]
+struct Receiver {
+    spans: Arc<Mutex<Vec<Span>>>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Receiver {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let resources = request.into_inner().resource_spans;
+        let scopes = resources.into_iter().flat_map(|resource| resource.scope_spans);
+        self.spans.lock().expect("no test panicked here").extend(scopes.flat_map(|scope| scope.spans));
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// Names from a span up to its root.
+fn ancestry(spans: &BTreeMap<Vec<u8>, Span>, span: &Span) -> Vec<String> {
+    let mut names = vec![span.name.clone()];
+    let mut parent = &span.parent_span_id;
+    while let Some(next) = spans.get(parent) {
+        names.push(next.name.clone());
+        parent = &next.parent_span_id;
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_trace_leads_from_the_command_into_the_job() {
+    let receiver = Receiver::default();
+    let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = incoming.local_addr().expect("an address");
+    let service = TraceServiceServer::new(receiver.clone());
+    let server = tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming);
+    let server = tokio::spawn(server);
+
+    let run = tokio::task::spawn_blocking(move || {
+        let project = Project::new();
+        let mut command = empiric();
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}"));
+        command.arg("-C").arg(project.path()).args(["run", "--output", "json"]);
+        let child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("empiric starts");
+        finish(child)
+    });
+    run.await.expect("the run ends");
+    server.abort();
+
+    let spans: BTreeMap<Vec<u8>, Span> = {
+        let received = receiver.spans.lock().expect("no test panicked here");
+        received.iter().map(|span| (span.span_id.clone(), span.clone())).collect()
+    };
+    let names: Vec<&str> = spans.values().map(|span| span.name.as_str()).collect();
+    let chat = spans
+        .values()
+        .find(|span| span.name.starts_with("chat"))
+        .unwrap_or_else(|| panic!("no chat in {names:?}"));
+    let line = ancestry(&spans, chat);
+    let has = |part: &str| line.iter().any(|name| name.contains(part));
+    for part in ["empiric run", "empiric.lifecycle", "job.run", "job"] {
+        assert!(has(part), "no `{part}` above the model call: {line:?}");
+    }
+    assert_eq!(line.last().map(String::as_str), Some("empiric run"));
+    let raced = spans
+        .values()
+        .any(|span| ancestry(&spans, span).iter().any(|name| name.contains("empiric.iteration")));
+    assert!(raced, "no iteration in {names:?}");
+    let traces: std::collections::BTreeSet<_> = spans.values().map(|span| span.trace_id.clone()).collect();
+    let of_chat = spans.values().filter(|span| span.trace_id == chat.trace_id).count();
+    assert!(
+        of_chat * 10 >= spans.len() * 9,
+        "{} traces; {of_chat} of {} spans in the main one",
+        traces.len(),
+        spans.len()
+    );
+}
