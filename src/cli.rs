@@ -198,7 +198,7 @@ pub enum JobCommand {
 /// `demo`
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Folder for the demo's state. Default: `.empiric` in the example.
+    /// Folder of the example. Default: `examples/staff-handbook` here or above.
     #[arg(long, value_name = "DIR")]
     pub example: Option<PathBuf>,
 }

@@ -19,7 +19,10 @@ use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use crate::cli::TemporalArgs;
 use crate::error::CliError;
 use crate::place::Place;
-use crate::temporal::{ManagedServer, Role, connect_outside, connect_to, find_program, running_server};
+use crate::temporal::{
+    ManagedServer, Role, connect_outside, connect_to, connect_to_new, find_program, outside_address,
+    running_server,
+};
 
 /// Time that jobs get to hand themselves back when their worker leaves.
 const LEAVE: Duration = Duration::from_secs(15);
@@ -52,7 +55,7 @@ impl Session {
     /// # Errors
     /// [`CliError::NobodyUp`] where nobody does.
     pub async fn join(args: &TemporalArgs, place: &Place) -> Result<Self, CliError> {
-        if let Some(address) = &args.temporal_address {
+        if let Some(address) = &outside_address(args)? {
             return Ok(Self::without_server(connect_outside(args, address).await?));
         }
         let record = running_server(&place.server()).filter(|record| record.role == Role::Work);
@@ -64,7 +67,7 @@ impl Session {
     }
 
     async fn open(args: &TemporalArgs, place: &Place, role: Role) -> Result<Self, CliError> {
-        if let Some(address) = &args.temporal_address {
+        if let Some(address) = &outside_address(args)? {
             let mut session = Self::without_server(connect_outside(args, address).await?);
             if role == Role::Work {
                 session.start_workers(place, Role::Work, 1).await?;
@@ -74,7 +77,7 @@ impl Session {
         let program = find_program(args, place).await?;
         loop {
             if let Some(server) = ManagedServer::start(&place.server(), &program, role).await? {
-                let client = connect_to(&server.address).await?;
+                let client = connect_to_new(&server.address).await?;
                 let mut session = Self { server: Some(server), ..Self::without_server(client) };
                 session.start_workers(place, role, 1).await?;
                 return Ok(session);
@@ -181,9 +184,12 @@ impl Session {
         }
     }
 
-    /// The first worker that ended by itself, which none should.
-    pub fn ended_worker(&self) -> bool {
-        self.workers.iter().any(|worker| worker.thread.is_finished())
+    /// Ready when a worker ended by itself, which none should.
+    pub async fn worker_ended(&self) -> CliError {
+        while !self.workers.iter().any(|worker| worker.thread.is_finished()) {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        CliError::Worker("the log in the state folder says why".to_owned())
     }
 }
 

@@ -50,6 +50,9 @@ pub enum CliError {
         /// The state folder.
         state: PathBuf,
     },
+    /// No run, or more than one, has the id that was given.
+    #[error("{0}")]
+    WhichRun(DatabaseError),
     /// The managed server did not come up.
     #[error("the Temporal dev server did not start: {reason}")]
     Server {
@@ -86,7 +89,7 @@ pub enum CliError {
     },
     /// The read model.
     #[error("the read model does not work")]
-    Database(#[from] DatabaseError),
+    Database(#[source] DatabaseError),
     /// A source.
     #[error("a source cannot be had")]
     Source(#[from] SourceError),
@@ -107,6 +110,15 @@ pub enum CliError {
     Unhealthy(usize),
 }
 
+impl From<DatabaseError> for CliError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::UnknownRun { .. } | DatabaseError::AmbiguousRun { .. } => Self::WhichRun(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
 impl CliError {
     /// The code, which names a page of `docs/errors`; `None` where the message has its own.
     pub fn code(&self) -> Option<&'static str> {
@@ -116,7 +128,7 @@ impl CliError {
             Self::File { .. } => "E0302",
             Self::Occupied { .. } => "E0303",
             Self::Argument(_) => "E0304",
-            Self::NoRun { .. } => "E0305",
+            Self::NoRun { .. } | Self::WhichRun(_) => "E0305",
             Self::Server { .. } => "E0306",
             Self::NobodyUp { .. } => "E0307",
             Self::Connect { .. } => "E0308",
@@ -140,6 +152,7 @@ impl CliError {
             Self::Data(_) => "mend these lines; nothing was started",
             Self::Occupied { .. } => "name a new folder",
             Self::NoRun { .. } => "`empiric run` starts one",
+            Self::WhichRun(_) => "`empiric list` shows all runs",
             Self::Server { .. } => "`empiric doctor` says what is wrong",
             Self::NobodyUp { .. } => "`empiric up` keeps one running; `empiric run` starts its own",
             Self::Connect { .. } => "check --temporal-address; without it a local server is used",
@@ -157,7 +170,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Spec(_) | Self::Data(_) => 65,
-            Self::NoProject { .. } | Self::NoRun { .. } => 66,
+            Self::NoProject { .. } | Self::NoRun { .. } | Self::WhichRun(_) => 66,
             Self::Argument(_) | Self::Occupied { .. } => 64,
             Self::Server { .. } | Self::NobodyUp { .. } | Self::Connect { .. } | Self::Source(_) => 69,
             Self::File { .. } | Self::Store(_) | Self::Database(_) => 74,

@@ -92,7 +92,8 @@ async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
     for (name, source) in models.chain(data.map(|source| ("data", source))) {
         checks.push(match resolver.resolve(source).await {
             Ok(found) => {
-                Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short())).at(found.path)
+                Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short()))
+                    .at(found.path)
             }
             Err(error) => {
                 Check::bad(name, chain(&error), "check the source in project.yaml, or run once online")

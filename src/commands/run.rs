@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::{live, output};
 
 /// The run ended without the promise shown.
-const NOT_SHOWN: u8 = 10;
+pub(super) const NOT_SHOWN: u8 = 10;
 /// The run ended because a person is needed.
 const NEEDS_PERSON: u8 = 11;
 /// The run was cancelled.
@@ -27,7 +27,10 @@ pub(super) async fn execute(args: &RunArgs, global: &Global, place: &Place) -> R
     let spec = place.spec()?;
     place.make_state()?;
     let session = Session::work(&global.temporal, place).await?;
-    let outcome = follow_run(args, place, &spec, &session).await;
+    let outcome = tokio::select! {
+        outcome = follow_run(args, place, &spec, &session) => outcome,
+        error = session.worker_ended() => Err(error),
+    };
     session.close().await;
     let (run, followed) = outcome?;
     conclude(&run, followed, global, place).await

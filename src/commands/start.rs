@@ -31,6 +31,9 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Numbers that are tried when the server knows runs that the read model does not.
+const MOST_NUMBERS: usize = 1000;
+
 /// Submits a new run under the next free number of this spec.
 pub(super) async fn submit(
     client: &Client,
@@ -39,7 +42,7 @@ pub(super) async fn submit(
     database: &Database,
 ) -> Result<RunId, CliError> {
     let mut number = database.list_runs(Some(&spec.name)).await?.len() + 1;
-    loop {
+    for _ in 0..MOST_NUMBERS {
         let run = RunId::new(format!("{}{number}", prefix(spec)));
         let input = LifecycleInput {
             run: run.clone(),
@@ -56,6 +59,9 @@ pub(super) async fn submit(
             }
         }
     }
+    let reason =
+        format!("the server knows {MOST_NUMBERS} runs that this state folder does not; rename the project");
+    Err(CliError::Refused { action: "start the run", reason })
 }
 
 /// The latest run of exactly this spec, if it has not ended.

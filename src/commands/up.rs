@@ -16,7 +16,10 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
         return Err(CliError::Argument("another process works on this state folder already".to_owned()));
     }
     output::talk("up: `empiric start` submits runs; Ctrl-C stops, and runs go on with the next `empiric up`");
-    interrupted().await;
+    let ended = tokio::select! {
+        () = interrupted() => Ok(ExitCode::SUCCESS),
+        error = session.worker_ended() => Err(error),
+    };
     session.close().await;
-    Ok(ExitCode::SUCCESS)
+    ended
 }

@@ -17,7 +17,10 @@ pub(super) async fn execute(args: &WorkerArgs, global: &Global, place: &Place) -
         "working on {} with {} slots; Ctrl-C hands jobs back and leaves",
         args.queue, args.slots
     ));
-    interrupted().await;
+    let ended = tokio::select! {
+        () = interrupted() => Ok(ExitCode::SUCCESS),
+        error = session.worker_ended() => Err(error),
+    };
     session.close().await;
-    Ok(ExitCode::SUCCESS)
+    ended
 }

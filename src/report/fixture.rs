@@ -100,6 +100,7 @@ pub(crate) fn running() -> RunView {
         max_iterations: 6,
         iteration_workflow: Some("staff-handbook-7f3a/1".to_owned()),
         iterations: Vec::new(),
+        dev_items: None,
         incumbent: Some(version(0).digest()),
         measurements: vec![measurement(0, "dev", 0, 100, 12)],
         decisions: opening_decisions(),

@@ -1,9 +1,10 @@
 //! Connecting to Temporal.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use temporalio_client::envconfig::LoadClientConfigProfileOptions;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, TlsOptions};
+use temporalio_common::envconfig::load_client_config_profile;
 use temporalio_sdk::opentelemetry::OpenTelemetryPlugin;
 use url::Url;
 
@@ -12,6 +13,10 @@ use crate::error::CliError;
 
 /// Patience with a server that does not answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between a new server's first listening and its first answer, at most.
+const HEALTHY: Duration = Duration::from_secs(60);
+/// Pause before a new server is asked again.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Connects to an outside server: flags first, then `temporal.toml` and TEMPORAL_* variables.
 pub async fn connect_outside(args: &TemporalArgs, address: &str) -> Result<Client, CliError> {
@@ -30,10 +35,34 @@ pub async fn connect_outside(args: &TemporalArgs, address: &str) -> Result<Clien
     connect(connection, &namespace, address).await
 }
 
+/// The address of an outside server: the flag or its variable, else the profile of `temporal.toml`.
+pub fn outside_address(args: &TemporalArgs) -> Result<Option<String>, CliError> {
+    if args.temporal_address.is_some() {
+        return Ok(args.temporal_address.clone());
+    }
+    let profile = load_client_config_profile(LoadClientConfigProfileOptions::default(), None);
+    let profile = profile.map_err(|error| CliError::Connect {
+        address: "temporal.toml".to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(profile.address)
+}
+
 /// Connects to the managed server.
 pub async fn connect_to(address: &str) -> Result<Client, CliError> {
     let target = parse(address)?;
     connect(ConnectionOptions::new(target).build(), "default", address).await
+}
+
+/// Connects to a server that has just been started: it listens some time before it serves.
+pub async fn connect_to_new(address: &str) -> Result<Client, CliError> {
+    let deadline = Instant::now() + HEALTHY;
+    loop {
+        match connect_to(address).await {
+            Err(CliError::Connect { .. }) if Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+            done => return done,
+        }
+    }
 }
 
 async fn connect(mut options: ConnectionOptions, namespace: &str, address: &str) -> Result<Client, CliError> {

@@ -6,7 +6,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,6 +19,10 @@ use crate::error::CliError;
 
 /// Pause before a server that died is started again.
 const PAUSE: Duration = Duration::from_millis(200);
+/// A server that lives shorter than this did not start.
+const QUICK: Duration = Duration::from_secs(2);
+/// Failed starts in a row after which the guard gives up.
+const MOST_QUICK_ENDS: u32 = 5;
 /// Time for an orderly end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -27,14 +31,23 @@ pub async fn guard(args: &GuardArgs) -> Result<ExitCode, CliError> {
     let port = free_port()?;
     let mut input = tokio::io::stdin();
     let mut byte = [0u8; 1];
+    let mut quick_ends = 0;
     loop {
+        let started = Instant::now();
         let mut server = start(args, port)?;
         tokio::select! {
             _ = input.read(&mut byte) => {
                 end(&mut server).await;
                 return Ok(ExitCode::SUCCESS);
             }
-            _ = server.wait() => tokio::time::sleep(PAUSE).await,
+            _ = server.wait() => {
+                quick_ends = if started.elapsed() < QUICK { quick_ends + 1 } else { 0 };
+                if quick_ends == MOST_QUICK_ENDS {
+                    let reason = format!("{} ends at once, again and again", args.program.display());
+                    return Err(CliError::Server { reason });
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }

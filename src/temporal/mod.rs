@@ -5,7 +5,7 @@ mod guard;
 mod program;
 mod server;
 
-pub use connection::{connect_outside, connect_to};
+pub use connection::{connect_outside, connect_to, connect_to_new, outside_address};
 pub use guard::guard;
 pub use program::{FetchBar, find_program};
 pub use server::{ManagedServer, Role, running_server};

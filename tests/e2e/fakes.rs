@@ -150,6 +150,7 @@ impl Fakes {
 #[activities]
 impl Fakes {
     #[activity(definition = empiric_schema::contract::Freeze)]
+    #[allow(dead_code, reason = "of the constant that the macro makes, which carries over `allow` alone")]
     pub async fn freeze(
         self: Arc<Self>,
         context: ActivityContext,
@@ -164,6 +165,7 @@ impl Fakes {
     }
 
     #[activity(definition = empiric_schema::contract::RunJob)]
+    #[allow(dead_code, reason = "of the constant that the macro makes, which carries over `allow` alone")]
     pub async fn run(
         self: Arc<Self>,
         context: ActivityContext,
@@ -189,6 +191,7 @@ impl Fakes {
     }
 
     #[activity(definition = empiric_schema::contract::WriteRecords)]
+    #[allow(dead_code, reason = "of the constant that the macro makes, which carries over `allow` alone")]
     pub async fn write(
         self: Arc<Self>,
         context: ActivityContext,

@@ -60,7 +60,8 @@ async fn a_lifecycle_that_begins_differently_is_found_out() {
     let options = WorkflowReplayerOptions::new().register_workflow::<Sleepy>().unwrap();
     let replayer = WorkflowReplayer::new(options.build()).unwrap();
     let replayed = replayer.replay_workflow(history("success-lifecycle")).await;
-    let Err(WorkflowReplayError::Replay(WorkflowReplayFailure::Nondeterminism { message })) = &replayed else {
+    let Err(WorkflowReplayError::Replay(WorkflowReplayFailure::Nondeterminism { message })) = &replayed
+    else {
         panic!("{replayed:?}");
     };
     assert!(!message.is_empty());

@@ -32,6 +32,7 @@ pub(crate) async fn run_job<W>(
     options: &RunOptions,
     token: WorkflowCancellationToken,
 ) -> Result<JobOutcome, Halt> {
+    refuse_large(&request)?;
     let options = options::job(options, &request.label, token);
     ctx.execute_activity(Jobs::run, request, options).await.map_err(|error| halt(&error))
 }
@@ -42,6 +43,21 @@ pub(crate) fn is_complete(outcome: &JobOutcome, share: Spend) -> Result<(), Halt
         ExitClass::Success => Ok(()),
         _ => Err(Halt::Budget(exceeded(outcome, share))),
     }
+}
+
+/// Most bytes of a request: far under Temporal's 2 MB, so that a history of hundreds stays small.
+const LARGEST_REQUEST: usize = 128 << 10;
+
+/// Refuses, by name, what Temporal would refuse later without one.
+fn refuse_large(request: &JobRequest) -> Result<(), Halt> {
+    let bytes = serde_json::to_vec(request).map_or(usize::MAX, |bytes| bytes.len());
+    if bytes <= LARGEST_REQUEST {
+        return Ok(());
+    }
+    Err(Halt::Problem(format!(
+        "the job \"{}\" has a request of {bytes} bytes, and {LARGEST_REQUEST} is the most: use fewer items or a shorter prompt",
+        request.label
+    )))
 }
 
 /// A job that ran out of its share says so without saying of what. Zero in a share is no limit.

@@ -74,7 +74,9 @@ struct Work<'a> {
     decisions: Vec<DecisionRecord>,
     measurements: Vec<Measurement>,
     finalist: Option<(usize, Verdict)>,
-    finalist_passed: String,
+    /// Harm of each candidate in race order, beside the race's grades.
+    harmful: Vec<String>,
+    finalist_dev: Grades,
 }
 
 impl<'a> Work<'a> {
@@ -88,6 +90,7 @@ impl<'a> Work<'a> {
             most: input.spec.improve.candidates as usize,
         };
         let candidates = technique::propose(input.technique, &setting);
+        let candidates_len = candidates.len();
         Self {
             input,
             race: Race::new(candidates, race, FIRST_ITEMS),
@@ -97,7 +100,8 @@ impl<'a> Work<'a> {
             decisions: Vec::new(),
             measurements: Vec::new(),
             finalist: None,
-            finalist_passed: String::new(),
+            harmful: vec![String::new(); candidates_len],
+            finalist_dev: Grades::default(),
         }
     }
 
@@ -125,7 +129,7 @@ impl<'a> Work<'a> {
             .collect();
         let graded = self.evaluate(ctx, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
         for (runner, grades) in graded {
-            self.race.record(runner, &grades.passed);
+            self.take(runner, &grades);
         }
         let halved = self.race.close_round();
         self.decide_halving(halved);
@@ -165,13 +169,26 @@ impl<'a> Work<'a> {
             let label = format!("iteration {}, rest of dev", self.input.number);
             let graded = self.evaluate(ctx, vec![(finalist, label, rest)], "rest of dev").await?;
             for (runner, grades) in graded {
-                self.race.record(runner, &grades.passed);
+                self.take(runner, &grades);
             }
         }
-        let raced = self.race.order().iter().zip(self.race.passed(finalist).bytes());
-        let confirmed = self.confirm.iter().zip(confirmed.passed.bytes());
-        self.finalist_passed = in_dev_order(raced.chain(confirmed));
+        self.finalist_dev = Grades {
+            passed: self.over_dev(self.race.passed(finalist), &confirmed.passed),
+            harmful: self.over_dev(&self.harmful[finalist], &confirmed.harmful),
+        };
         Ok(())
+    }
+
+    /// Takes a candidate's grades in race order.
+    fn take(&mut self, runner: usize, grades: &Grades) {
+        self.race.record(runner, &grades.passed);
+        self.harmful[runner].push_str(&grades.harmful);
+    }
+
+    /// Grades of the race and of the confirmation together, in dev order.
+    fn over_dev(&self, raced: &str, confirmed: &str) -> String {
+        let raced = self.race.order().iter().zip(raced.bytes());
+        in_dev_order(raced.chain(self.confirm.iter().zip(confirmed.bytes())))
     }
 
     /// Asks for one job a candidate, all at once, each with an equal share of the budget.
@@ -251,8 +268,10 @@ impl<'a> Work<'a> {
             version_row(&self.race.candidate(finalist).version, &label),
             Record::Evaluation { measurement, results },
         ];
-        let incumbent =
-            Grades { passed: select(&self.input.incumbent_passed, &self.confirm), harmful: String::new() };
+        let incumbent = Grades {
+            passed: select(&self.input.incumbent_passed, &self.confirm),
+            harmful: select(&self.input.incumbent_harmful, &self.confirm),
+        };
         let point = Point {
             iteration: self.input.number,
             split: "dev-confirm",
@@ -341,7 +360,8 @@ impl<'a> Work<'a> {
         Ok(IterationOutcome {
             verdict,
             finalist: self.finalist.map(|(runner, _)| self.race.candidate(runner).version.clone()),
-            finalist_passed: self.finalist_passed.clone(),
+            finalist_passed: self.finalist_dev.passed.clone(),
+            finalist_harmful: self.finalist_dev.harmful.clone(),
             view: self.view("done"),
             measurements: self.measurements,
             race: self.race.entries(),

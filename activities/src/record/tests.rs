@@ -84,6 +84,7 @@ fn view(run: &str, started: f64, stage: Stage) -> RunView {
         max_iterations: 6,
         iteration_workflow: None,
         iterations: Vec::new(),
+        dev_items: None,
         incumbent: None,
         measurements: Vec::new(),
         decisions: Vec::new(),

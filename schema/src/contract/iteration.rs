@@ -30,6 +30,8 @@ pub struct IterationInput {
     pub incumbent: SystemVersion,
     /// The incumbent's grades on dev, one character an item in dev order.
     pub incumbent_passed: String,
+    /// Which of them were harmful, in the same order.
+    pub incumbent_harmful: String,
     /// Versions that were tried before.
     pub tried: Vec<Digest>,
     /// What may still be spent.
@@ -83,6 +85,8 @@ pub struct IterationOutcome {
     pub finalist: Option<SystemVersion>,
     /// Its grades on all of dev, in dev order; empty unless promoted.
     pub finalist_passed: String,
+    /// Which of its answers on dev were harmful, in the same order.
+    pub finalist_harmful: String,
     /// What was measured, for the curve.
     pub measurements: Vec<Measurement>,
     /// The race.

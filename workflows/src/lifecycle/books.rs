@@ -191,6 +191,7 @@ impl Books {
             frozen: self.frozen()?.clone(),
             incumbent: incumbent.version.clone(),
             incumbent_passed: incumbent.dev.passed.clone(),
+            incumbent_harmful: incumbent.dev.harmful.clone(),
             tried: self.tried.clone(),
             remaining: self.budget.remaining(),
             options: input.options.clone(),
@@ -225,7 +226,8 @@ impl Books {
             let label = finalist_label(&outcome.view, &finalist);
             records.push(version_row(&finalist, &label));
             if outcome.verdict == Verdict::Pass {
-                self.promote(finalist, label, outcome.finalist_passed);
+                let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
+                self.promote(finalist, label, dev);
             }
         }
         if outcome.verdict != Verdict::Pass {
@@ -235,8 +237,7 @@ impl Books {
         records
     }
 
-    fn promote(&mut self, version: SystemVersion, label: String, passed: String) {
-        let dev = Grades { harmful: "0".repeat(passed.len()), passed };
+    fn promote(&mut self, version: SystemVersion, label: String, dev: Grades) {
         let point =
             Point { iteration: self.view.iteration, split: "dev", label: &label, version: version.digest() };
         self.view.measurements.push(dispatch::measurement(point, &dev));
