@@ -20,6 +20,12 @@ fn sleeper(token: &str) -> Child {
     Command::new("sleep").arg("1000").env("EMPIRIC_JOB_TOKEN", token).process_group(0).spawn().unwrap()
 }
 
+/// Something once the owner's record names a child.
+fn has_child(owner: &std::path::Path) -> Option<()> {
+    let record: serde_json::Value = serde_json::from_slice(&fs::read(owner).ok()?).ok()?;
+    (!record["child"].is_null()).then_some(())
+}
+
 #[tokio::test]
 async fn the_orphan_of_a_lost_attempt_is_ended_before_the_next_one_starts() {
     let bench = Bench::new().await;
@@ -64,6 +70,9 @@ async fn an_attempt_that_lost_its_job_ends_its_program_and_publishes_nothing() {
     let request = request(&script);
     let take_over = async {
         let pid = until("a process number", || numbers(&pids, 1)).await[0];
+        // The attempt writes its child down after it has started it; a take-over comes later than that.
+        let owner = bench.job_folder().join("owner.json");
+        until("the child's record", || has_child(&owner)).await;
         let owner = json!({ "token": "other", "worker": ProcessId::current(), "child": null });
         let path = bench.job_folder().join("owner.json");
         fs::write(path.with_extension("new"), owner.to_string()).unwrap();
