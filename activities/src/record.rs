@@ -62,7 +62,7 @@ impl RecorderActivities {
         _context: ActivityContext,
         batch: RecordBatch,
     ) -> Result<(), ActivityError> {
-        self.record(&batch).await.map_err(|error| failure::of_record(error).into())
+        self.record(&batch).await.map_err(failure::of_record)
     }
 }
 

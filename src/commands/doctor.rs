@@ -156,7 +156,7 @@ fn disk(place: &Place) -> Check {
             "make the folder, or name another with --state",
         ),
         Ok(stat) => {
-            let free = stat.blocks_available() as u64 * stat.fragment_size() as u64;
+            let free = stat.blocks_available() * stat.fragment_size();
             let found = format!("{:.1} GB free for {}", free as f64 / 1e9, place.state.display());
             if free < LEAST_FREE {
                 Check::bad("disk", found, "free 2 GB, or name another folder with --state")

@@ -81,11 +81,11 @@ async fn the_read_model_gets_every_decision_once_and_the_last_view() {
             })
             .collect();
         assert_eq!(decisions, view.decisions);
-        let views = seen.records.iter().filter_map(|record| match record {
+        let mut views = seen.records.iter().filter_map(|record| match record {
             Record::Run(view) => Some(&**view),
             _ => None,
         });
-        assert_eq!(views.last(), Some(&view));
+        assert_eq!(views.next_back(), Some(&view));
         let rows = seen.records.iter().filter(|record| matches!(record, Record::Job(_))).count();
         assert_eq!(rows, view.jobs as usize);
     });

@@ -3,6 +3,8 @@
 //! Karnin, Koren and Somekh, "Almost Optimal Exploration in Multi-Armed Bandits" (ICML 2013), with the
 //! same items for all candidates of a round, so that they differ by nothing but themselves.
 
+use std::cmp::Reverse;
+
 use empiric_schema::contract::RaceEntry;
 use empiric_schema::evidence::{Alpha, HalvingRound, Interval, Proportion};
 use empiric_schema::view::{CandidateView, Standing};
@@ -149,7 +151,7 @@ impl Race {
     /// The race for people, best first.
     pub fn view(&self) -> Vec<CandidateView> {
         let mut ranked: Vec<&Runner> = self.runners.iter().collect();
-        ranked.sort_by(|a, b| (b.passed.len(), count(&b.passed)).cmp(&(a.passed.len(), count(&a.passed))));
+        ranked.sort_by_key(|runner| Reverse((runner.passed.len(), count(&runner.passed))));
         ranked.into_iter().map(Runner::view).collect()
     }
 

@@ -16,9 +16,9 @@ use crate::adapters::durable;
 pub struct SourceError {
     /// The reference as written.
     pub reference: SourceRef,
-    /// What went wrong.
+    /// What went wrong; boxed, so that every result that may hold this error stays small.
     #[source]
-    pub fault: Fault,
+    pub fault: Box<Fault>,
 }
 
 impl SourceError {

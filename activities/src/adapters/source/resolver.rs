@@ -81,7 +81,7 @@ impl SourceResolver {
             Location::File { pattern } => local::resolve(&self.project, source, pattern).await,
             _ => self.cached(source).await,
         };
-        outcome.map_err(|fault| SourceError { reference: source.clone(), fault })
+        outcome.map_err(|fault| SourceError { reference: source.clone(), fault: Box::new(fault) })
     }
 
     /// Like [`resolve`](Self::resolve) for a program: one file that this user may run. A cached file
@@ -89,7 +89,7 @@ impl SourceResolver {
     pub async fn resolve_executable(&self, source: &SourceRef) -> Result<Resolved, SourceError> {
         let resolved = self.resolve(source).await?;
         let outcome = executable(&resolved);
-        outcome.map_err(|fault| SourceError { reference: source.clone(), fault })?;
+        outcome.map_err(|fault| SourceError { reference: source.clone(), fault: Box::new(fault) })?;
         Ok(resolved)
     }
 
