@@ -223,6 +223,7 @@ impl Freezing<'_> {
             model: ModelBinding {
                 weights: weights.ok_or_else(|| no_weights(self.spec.model(&system.model), &system.model))?,
                 id: system.model.clone(),
+                files: BTreeMap::new(),
             },
             adapter: None,
             prompt: Prompt { system: prompt, user: system.user.clone(), answer_cue: String::new() },

@@ -1,8 +1,9 @@
-//! Reads items from JSONL, with errors that name the line.
+//! Reads items and other values from JSONL, with errors that name the line.
 
 use std::path::{Path, PathBuf};
 
 use empiric_schema::data::{Expected, Item};
+use serde::de::DeserializeOwned;
 
 /// A longer line is refused: no question is that long, and it would fill the memory of every step after.
 const MAX_LINE: usize = 1 << 20;
@@ -19,8 +20,8 @@ pub enum ItemsError {
         #[source]
         source: std::io::Error,
     },
-    /// A line is not an item.
-    #[error("{path}:{line}: {reason}; expected {{\"id\", \"input\", \"expected\", ..}}")]
+    /// A line is not what it should be.
+    #[error("{path}:{line}: {reason}; expected {shape}")]
     Line {
         /// The file.
         path: PathBuf,
@@ -28,6 +29,8 @@ pub enum ItemsError {
         line: usize,
         /// What is wrong.
         reason: String,
+        /// What a line looks like.
+        shape: &'static str,
     },
 }
 
@@ -36,22 +39,40 @@ pub enum ItemsError {
 /// # Errors
 /// The file cannot be read, or a line is no item: the first such line is named.
 pub fn read_items(path: &Path) -> Result<Vec<Item>, ItemsError> {
-    let bytes = std::fs::read(path).map_err(|source| ItemsError::Read { path: path.to_owned(), source })?;
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let mut items = Vec::new();
-    for (index, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-        let wrong = |reason| ItemsError::Line { path: path.to_owned(), line: index + 1, reason };
-        items.push(parse(line).map_err(wrong)?);
-    }
-    Ok(items)
+    read_lines(path, "{\"id\", \"input\", \"expected\", ..}", check_item)
 }
 
-fn parse(line: &[u8]) -> Result<Item, String> {
+/// The values of a file with one JSON object a line, in their order. Empty lines are skipped. `shape` tells
+/// people what was expected; `check` says what is wrong with a value that parses.
+///
+/// # Errors
+/// The file cannot be read, or a line is no such value: the first such line is named.
+pub fn read_lines<T: DeserializeOwned>(
+    path: &Path,
+    shape: &'static str,
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<Vec<T>, ItemsError> {
+    let bytes = std::fs::read(path).map_err(|source| ItemsError::Read { path: path.to_owned(), source })?;
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let mut values = Vec::new();
+    for (index, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        let wrong = |reason| ItemsError::Line { path: path.to_owned(), line: index + 1, reason, shape };
+        let value = parse(line).map_err(wrong)?;
+        check(&value).map_err(wrong)?;
+        values.push(value);
+    }
+    Ok(values)
+}
+
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     if line.len() > MAX_LINE {
         return Err(format!("the line has {} bytes, more than {MAX_LINE}", line.len()));
     }
     let text = std::str::from_utf8(line).map_err(|error| format!("the line is not UTF-8: {error}"))?;
-    let item: Item = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+fn check_item(item: &Item) -> Result<(), String> {
     let no_answer = match &item.expected {
         Expected::One(_) => false,
         Expected::Any(answers) => answers.is_empty(),
@@ -59,7 +80,7 @@ fn parse(line: &[u8]) -> Result<Item, String> {
     match () {
         () if item.input.trim().is_empty() => Err("`input` is empty".to_owned()),
         () if no_answer => Err("`expected` is an empty list".to_owned()),
-        () => Ok(item),
+        () => Ok(()),
     }
 }
 

@@ -6,9 +6,9 @@
 pub mod answer;
 pub mod durable_file;
 pub mod error;
-pub mod evaluate;
 pub mod grade;
 pub mod items;
+mod kinds;
 pub mod meter;
 pub mod model;
 pub mod progress;

@@ -1,5 +1,7 @@
 //! `SystemVersion`: everything that makes an answer, as one immutable value.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ pub struct SystemVersion {
     pub model: ModelBinding,
     /// A LoRA adapter on those weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<ArtifactRef>,
+    pub adapter: Option<AdapterBinding>,
     /// What the model is told.
     pub prompt: Prompt,
     /// Worked examples shown before the question.
@@ -29,6 +31,26 @@ pub struct ModelBinding {
     /// The name in the spec's catalogue.
     pub id: ModelId,
     /// The weights file (GGUF or safetensors).
+    pub weights: ArtifactRef,
+    /// Files that the format wants beside the weights, by name: `config.json`, `tokenizer.json`,
+    /// `tokenizer_config.json` for safetensors; none for GGUF.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, ArtifactRef>,
+}
+
+impl ModelBinding {
+    /// All artifacts of the model.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        std::iter::once(&self.weights).chain(self.files.values()).collect()
+    }
+}
+
+/// A LoRA adapter in PEFT's layout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AdapterBinding {
+    /// `adapter_config.json`
+    pub config: ArtifactRef,
+    /// `adapter_model.safetensors`
     pub weights: ArtifactRef,
 }
 
@@ -67,6 +89,14 @@ pub enum Demonstrations {
 }
 
 impl Demonstrations {
+    /// Where the examples are taken from.
+    pub fn pool(&self) -> Option<&ArtifactRef> {
+        match self {
+            Self::None => None,
+            Self::Nearest { pool, .. } | Self::Fixed { pool, .. } => Some(pool),
+        }
+    }
+
     /// How many examples are shown.
     pub fn k(&self) -> u32 {
         match self {
@@ -87,6 +117,14 @@ pub struct Decoding {
 }
 
 impl SystemVersion {
+    /// All artifacts that the version is made of.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        let mut refs = self.model.artifacts();
+        refs.extend(self.adapter.iter().flat_map(|adapter| [&adapter.config, &adapter.weights]));
+        refs.extend(self.demonstrations.pool());
+        refs
+    }
+
     /// The version's name: SHA-256 over its JSON form.
     pub fn digest(&self) -> Digest {
         // Only maps with non-text keys and failing writers can fail here, and there are none.

@@ -273,6 +273,7 @@ fn version(number: u8) -> SystemVersion {
         model: ModelBinding {
             id: ModelId::new("smollm2-135m"),
             weights: artifact("weights", "application/x-gguf"),
+            files: Default::default(),
         },
         adapter: None,
         prompt: Prompt {

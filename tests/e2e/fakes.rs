@@ -265,7 +265,7 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
 fn frozen(dev: u32, test: u32) -> Frozen {
     let weights = artifact("weights");
     let system = SystemVersion {
-        model: ModelBinding { id: ModelId::new("m"), weights: weights.clone() },
+        model: ModelBinding { id: ModelId::new("m"), weights: weights.clone(), files: BTreeMap::new() },
         adapter: None,
         prompt: Prompt {
             system: "You answer questions.".to_owned(),

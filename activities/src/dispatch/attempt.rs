@@ -28,8 +28,6 @@ use super::trace;
 use super::watchdog::{Watchdog, used_up};
 use crate::adapters::durable::write_atomically;
 
-/// The results file of an evaluation.
-const RESULTS: &str = "results.jsonl";
 /// How much of a log is searched for known causes.
 const SEARCHED_LOG: u64 = 64 << 10;
 /// How much of a log goes into a failure's message.
@@ -147,7 +145,7 @@ impl Attempt<'_> {
         write().map_err(|error| JobFailure::io("write", &folder.join(JOB_FILE), error))?;
         Ok(match &job.kind {
             JobKind::Command { argv } => argv.clone(),
-            JobKind::Evaluate(_) => vec![
+            _ => vec![
                 self.dispatcher.settings.program.display().to_string(),
                 "job".to_owned(),
                 "run".to_owned(),
@@ -156,12 +154,8 @@ impl Attempt<'_> {
         })
     }
 
-    /// A command says itself what it leaves.
     fn outputs(&self) -> Vec<String> {
-        match &self.request.job.kind {
-            JobKind::Evaluate(_) => vec![RESULTS.to_owned()],
-            JobKind::Command { .. } => Vec::new(),
-        }
+        self.request.job.kind.outputs().iter().map(|name| (*name).to_owned()).collect()
     }
 
     fn launch(&self, argv: &[String], folder: &Path, token: &str) -> Result<Running, JobFailure> {

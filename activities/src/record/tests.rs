@@ -120,7 +120,7 @@ fn measurement(n: u32, passed: u32) -> Measurement {
 fn system() -> SystemVersion {
     let weights = ArtifactRef { digest: digest(), size: 1, media_type: "application/x-gguf".to_owned() };
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("small"), weights },
+        model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() },
         adapter: None,
         prompt: Prompt { system: String::new(), user: "{{input}}".to_owned(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,

@@ -9,7 +9,7 @@ use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile, JobKind
 use super::exit_file::{ExitFile, Written};
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-use crate::evaluate::{Evaluated, evaluate};
+use crate::kinds::{Context, Done, evaluate};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -31,16 +31,19 @@ pub fn run(folder: &Path) -> ExitClass {
     leave(&exit_file, exit(outcome, &meter))
 }
 
-fn execute(folder: &Path, meter: &Meter) -> Result<Evaluated, JobError> {
+fn execute(folder: &Path, meter: &Meter) -> Result<Done, JobError> {
     let file = read_job(folder)?;
     use_threads(file.threads);
     inputs::verify(&file)?;
+    let context = Context { folder, file: &file, meter };
+    context.check_outputs()?;
     match &file.spec.kind {
-        JobKind::Evaluate(params) => evaluate(folder, &file, params, meter),
+        JobKind::Evaluate(params) => evaluate::run(context, params),
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))
         }
+        kind => Err(JobError::Parameters(format!("this program runs no jobs of kind `{}`", kind.name()))),
     }
 }
 
@@ -65,14 +68,15 @@ fn use_threads(threads: u32) {
     }
 }
 
-fn exit(outcome: Result<Evaluated, JobError>, meter: &Meter) -> Exit {
+fn exit(outcome: Result<Done, JobError>, meter: &Meter) -> Exit {
     let usage = meter.usage();
     match outcome {
         Ok(done) => Exit {
             class: ExitClass::Success,
             message: done.message,
             outputs: done.outputs,
-            evaluation: Some(done.summary),
+            evaluation: done.evaluation,
+            training: done.training,
             usage,
         },
         Err(error) => Exit {
@@ -80,6 +84,7 @@ fn exit(outcome: Result<Evaluated, JobError>, meter: &Meter) -> Exit {
             message: error.sentence(),
             outputs: Default::default(),
             evaluation: None,
+            training: None,
             usage,
         },
     }

@@ -40,6 +40,7 @@ fn stop(signal: i32, exit_file: &ExitFile, meter: &Meter) {
         message: message.to_owned(),
         outputs: Default::default(),
         evaluation: None,
+        training: None,
         usage: meter.usage(),
     };
     match exit_file.write(&exit) {

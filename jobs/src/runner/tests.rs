@@ -57,7 +57,7 @@ impl Job {
     fn params(&mut self) -> &mut EvaluateParams {
         match &mut self.file.spec.kind {
             JobKind::Evaluate(params) => params,
-            JobKind::Command { .. } => unreachable!("the fixture is an evaluation"),
+            _ => unreachable!("the fixture is an evaluation"),
         }
     }
 
@@ -87,7 +87,7 @@ impl Job {
 
 fn version(weights: ArtifactRef, pool: ArtifactRef) -> SystemVersion {
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("tiny"), weights },
+        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
         adapter: None,
         prompt: Prompt { system: "Be brief.".into(), user: "Q: {{input}}".into(), answer_cue: "A:".into() },
         demonstrations: Demonstrations::Nearest { k: 1, pool },

@@ -15,6 +15,7 @@ fn said(class: ExitClass) -> Exit {
         message: String::new(),
         outputs: BTreeMap::new(),
         evaluation: None,
+        training: None,
         usage: Usage::default(),
     }
 }

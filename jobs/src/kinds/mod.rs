@@ -1,0 +1,8 @@
+//! The kinds of jobs, one file each with the same skeleton: parameters in, [`Done`] out.
+//!
+//! How a job is started, watched and ended is left to [`crate::runner`].
+
+mod context;
+pub mod evaluate;
+
+pub(crate) use context::{Context, Done};

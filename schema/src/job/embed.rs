@@ -1,0 +1,47 @@
+//! The job kind `embed`: texts become vectors.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactRef;
+
+/// Name of the output file.
+pub const VECTORS_FILE: &str = "vectors.safetensors";
+
+/// Parameters of `embed`. Its output is [`VECTORS_FILE`] with one tensor `vectors`,
+/// `[lines, dimensions]` of 32-bit floats, each row of length 1, in the order of the lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EmbedParams {
+    /// The sentence encoder.
+    pub encoder: EncoderFiles,
+    /// JSONL of [`TextLine`]s.
+    pub texts: ArtifactRef,
+}
+
+impl EmbedParams {
+    /// All artifacts that the job reads.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        let EncoderFiles { weights, config, tokenizer } = &self.encoder;
+        vec![weights, config, tokenizer, &self.texts]
+    }
+}
+
+/// A sentence encoder in the layout of Hugging Face: a BERT whose token vectors are averaged and normalised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EncoderFiles {
+    /// `model.safetensors`
+    pub weights: ArtifactRef,
+    /// `config.json`
+    pub config: ArtifactRef,
+    /// `tokenizer.json`
+    pub tokenizer: ArtifactRef,
+}
+
+/// One line of the texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TextLine {
+    /// Names the text in messages.
+    pub id: String,
+    /// What is embedded. What exceeds the encoder's context is cut off.
+    pub text: String,
+}

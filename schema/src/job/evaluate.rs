@@ -1,0 +1,64 @@
+//! The job kind `evaluate`: a version answers items, and the answers are graded.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::ArtifactRef;
+use crate::grade::Assertion;
+use crate::version::SystemVersion;
+
+/// Name of the output file, one [`ItemResult`] a line.
+pub const RESULTS_FILE: &str = "results.jsonl";
+
+/// Parameters of `evaluate`. Its output is [`RESULTS_FILE`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvaluateParams {
+    /// Who answers. Its artifacts are found through [`JobFile::inputs`].
+    pub version: SystemVersion,
+    /// JSONL of items ([`crate::data::Item`]).
+    pub items: ArtifactRef,
+    /// Positions in the items file to answer, in this order. Results keep this order.
+    pub positions: Vec<u32>,
+    /// All must hold for an answer to pass.
+    pub assertions: Vec<Assertion>,
+    /// The labels of a classification task; empty otherwise.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    /// Items that are answered together.
+    pub batch: u32,
+}
+
+/// The grades of one evaluation, one character an item, in the order of the positions asked for.
+///
+/// A character costs one byte, so that five thousand items stay far under the payload limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EvaluationSummary {
+    /// `1` passed, `0` failed.
+    pub passed: String,
+    /// `1` the answer had a forbidden text in it, `0` it had not.
+    pub harmful: String,
+    /// Name of the output file with one [`ItemResult`] a line.
+    pub results: String,
+}
+
+/// One line of an evaluation's results file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ItemResult {
+    /// The item.
+    pub id: crate::id::ItemId,
+    /// Its position in the items file.
+    pub position: u32,
+    /// The model's answer, cut at stop texts and trimmed.
+    pub answer: String,
+    /// Whether all assertions held.
+    pub passed: bool,
+    /// Whether a forbidden text was in the answer.
+    pub harmful: bool,
+    /// The first assertion that did not hold, in words.
+    #[serde(default)]
+    pub reason: String,
+    /// Length of the prompt in tokens.
+    pub prompt_tokens: u32,
+    /// Length of the answer in tokens.
+    pub completion_tokens: u32,
+}

@@ -1,0 +1,155 @@
+//! The file contract of a job: `job.json` in, `progress.jsonl` and `exit.json` out.
+//!
+//! A job is a program in its own directory and process group. It may be written in any language.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{ArtifactRef, Digest};
+use crate::budget::Spend;
+
+pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
+pub use evaluate::{EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE};
+pub use exit::{Exit, ExitClass, OutputFile, Usage};
+pub use score::{ContinuationScore, Continuations, ItemScores, SCORES_FILE, ScoreParams};
+pub use train::{
+    ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ChatExample, HISTORY_FILE, Lora, Method, Optimisation,
+    TrainSftParams, TrainingStep, TrainingSummary, Turn, WEIGHTS_FILE,
+};
+
+mod embed;
+mod evaluate;
+mod exit;
+mod score;
+mod train;
+
+/// Name of the input file in the job's directory.
+pub const JOB_FILE: &str = "job.json";
+/// Name of the progress file, one [`Progress`] a line.
+pub const PROGRESS_FILE: &str = "progress.jsonl";
+/// Name of the result file, an [`Exit`].
+pub const EXIT_FILE: &str = "exit.json";
+/// Name of the capped log of standard output and error.
+pub const LOG_FILE: &str = "job.log";
+/// Folder of the output files, named as [`JobFile::outputs`] says.
+pub const OUTPUT_FOLDER: &str = "out";
+
+/// What a job computes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// A version answers items and the answers are graded.
+    Evaluate(Box<EvaluateParams>),
+    /// A version says how likely given answers are.
+    Score(Box<ScoreParams>),
+    /// Texts become vectors.
+    Embed(Box<EmbedParams>),
+    /// A model learns from example chats.
+    TrainSft(Box<TrainSftParams>),
+    /// A user's own program under the same contract.
+    Command {
+        /// Program and arguments; never a shell.
+        argv: Vec<String>,
+    },
+}
+
+impl JobKind {
+    /// The kind's wire name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Evaluate(_) => "evaluate",
+            Self::Score(_) => "score",
+            Self::Embed(_) => "embed",
+            Self::TrainSft(_) => "train_sft",
+            Self::Command { .. } => "command",
+        }
+    }
+
+    /// Names of the files that the kind leaves in [`OUTPUT_FOLDER`]; a command says itself what it leaves.
+    pub fn outputs(&self) -> &'static [&'static str] {
+        match self {
+            Self::Evaluate(_) => &[evaluate::RESULTS_FILE],
+            Self::Score(_) => &[score::SCORES_FILE],
+            Self::Embed(_) => &[embed::VECTORS_FILE],
+            Self::TrainSft(params) => params.method.outputs(),
+            Self::Command { .. } => &[],
+        }
+    }
+}
+
+/// What the workflow asks for: the contents of a job, without places.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobSpec {
+    /// What to compute.
+    #[serde(flatten)]
+    pub kind: JobKind,
+    /// Seed of everything random in the job.
+    pub seed: u64,
+    /// Counts deliberate repeats of the same measurement; a repeat is never answered from records.
+    #[serde(default)]
+    pub repeat: u32,
+    /// Most that this job may spend. Work in flight stops there.
+    pub reserve: Spend,
+}
+
+impl JobSpec {
+    /// All artifacts that the job reads.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        match &self.kind {
+            JobKind::Evaluate(params) => {
+                let mut refs = vec![&params.items];
+                refs.extend(params.version.artifacts());
+                refs
+            }
+            JobKind::Score(params) => {
+                let mut refs = vec![&params.items];
+                refs.extend(params.version.artifacts());
+                refs
+            }
+            JobKind::Embed(params) => params.artifacts(),
+            JobKind::TrainSft(params) => params.artifacts(),
+            JobKind::Command { .. } => Vec::new(),
+        }
+    }
+}
+
+/// `job.json`: a [`JobSpec`] with the places of its inputs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobFile {
+    /// What to compute.
+    #[serde(flatten)]
+    pub spec: JobSpec,
+    /// Local path of each input artifact.
+    pub inputs: BTreeMap<Digest, PathBuf>,
+    /// Names of the files that the job must leave in [`OUTPUT_FOLDER`].
+    pub outputs: Vec<String>,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Folder of an earlier attempt's checkpoints.
+    #[serde(default)]
+    pub resume: Option<PathBuf>,
+    /// Threads that the job may use.
+    pub threads: u32,
+}
+
+/// One line of `progress.jsonl`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// What the job is doing, such as `load` or `generate`.
+    pub phase: String,
+    /// Units done.
+    pub step: u64,
+    /// Units in all.
+    pub total: u64,
+    /// What a unit is, such as `item`.
+    pub unit: String,
+    /// Running figures, such as `accuracy` or `tokens_per_second`.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+    /// What was used so far.
+    #[serde(default)]
+    pub usage: Usage,
+}
