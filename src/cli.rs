@@ -43,6 +43,9 @@ pub struct Global {
     /// Fetch nothing; use what is in the cache.
     #[arg(long, global = true, env = "EMPIRIC_OFFLINE")]
     pub offline: bool,
+    /// Start a process for each job instead of keeping one with the model loaded. For debugging.
+    #[arg(long, global = true, env = "EMPIRIC_COLD", hide = true)]
+    pub cold: bool,
     /// What to print on standard output.
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text, value_name = "FORMAT")]
     pub output: OutputFormat,
@@ -193,6 +196,9 @@ pub enum JobCommand {
         /// The job's folder.
         folder: PathBuf,
     },
+    /// Run one job after another, as standard input names them, with the weights kept in memory.
+    #[command(hide = true)]
+    Serve,
 }
 
 /// `demo`

@@ -35,6 +35,7 @@ pub struct Session {
     pub client: Client,
     server: Option<ManagedServer>,
     workers: Vec<RunningWorker>,
+    dispatchers: Vec<LocalDispatcher>,
     drain: Drain,
 }
 
@@ -96,7 +97,7 @@ impl Session {
     }
 
     fn without_server(client: Client) -> Self {
-        Self { client, server: None, workers: Vec::new(), drain: Drain::default() }
+        Self { client, server: None, workers: Vec::new(), dispatchers: Vec::new(), drain: Drain::default() }
     }
 
     /// Whether work goes on in this process.
@@ -148,7 +149,7 @@ impl Session {
     }
 
     async fn job_worker(
-        &self,
+        &mut self,
         queue: &str,
         place: &Place,
         parts: &Parts,
@@ -157,11 +158,12 @@ impl Session {
         let program = std::env::current_exe();
         let program =
             program.map_err(|source| CliError::File { action: "find", path: "empiric".into(), source })?;
-        let settings = LocalSettings::new(place.jobs(), program);
+        let settings = LocalSettings { warm: place.warm, ..LocalSettings::new(place.jobs(), program) };
         let jobs = place.jobs();
         let dispatcher = LocalDispatcher::open(settings, parts.store.clone()).await;
         let dispatcher =
             dispatcher.map_err(|source| CliError::File { action: "open", path: jobs, source })?;
+        self.dispatchers.push(dispatcher.clone());
         let activities = JobActivities { dispatcher, drain: self.drain.clone() };
         let options = WorkerOptions::new(queue)
             .tuner(slots(2, jobs_at_once))
@@ -173,11 +175,14 @@ impl Session {
         RunningWorker::start(self.client.clone(), options)
     }
 
-    /// Leaves in order: jobs are handed back, workers stop polling, the server ends.
+    /// Leaves in order: jobs are handed back, workers stop polling, warm runners end, the server ends.
     pub async fn close(self) {
         self.drain.start();
         for worker in self.workers {
             worker.stop().await;
+        }
+        for dispatcher in self.dispatchers {
+            dispatcher.close().await;
         }
         if let Some(server) = self.server {
             server.stop().await;

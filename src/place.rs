@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use empiric_activities::adapters::artifact_store::ArtifactStore;
 use empiric_activities::adapters::database::Database;
 use empiric_activities::adapters::source::NetworkMode;
+use empiric_activities::dispatch::WarmSettings;
 use empiric_schema::spec::ProjectSpec;
 
 use crate::cli::Global;
@@ -24,6 +25,8 @@ pub struct Place {
     pub cache: PathBuf,
     /// Whether sources may be fetched.
     pub network: NetworkMode,
+    /// How jobs find their models loaded; `None` starts a process for each job.
+    pub warm: Option<WarmSettings>,
 }
 
 impl Place {
@@ -35,6 +38,7 @@ impl Place {
             state: std::path::absolute(&state).unwrap_or(state),
             cache: global.cache.clone().unwrap_or_else(user_cache),
             network: if global.offline { NetworkMode::Offline } else { NetworkMode::Online },
+            warm: (!global.cold).then(WarmSettings::default),
             project,
         }
     }

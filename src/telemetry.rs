@@ -30,7 +30,7 @@ const LOG: &str = "EMPIRIC_LOG";
 const FILTER: &str = "warn,empiric=info,empiric_activities=info,empiric_jobs=info,empiric_workflows=info,temporalio_sdk_core=error";
 
 /// The exporters of this process. Dropped without [`Telemetry::shutdown`], the last spans are lost.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
@@ -79,6 +79,14 @@ impl Telemetry {
         Ok(Self { traces: Some(traces), metrics: Some(metrics), logs: Some(logs) })
     }
 
+    /// Sends what there is, and goes on.
+    pub fn flush(&self) {
+        // A collector that is gone must not turn a finished job into a failure.
+        let _ = self.traces.as_ref().map(|provider| provider.force_flush());
+        let _ = self.metrics.as_ref().map(|provider| provider.force_flush());
+        let _ = self.logs.as_ref().map(|provider| provider.force_flush());
+    }
+
     /// Sends what is left.
     pub fn shutdown(self) {
         // A collector that is gone must not turn a finished command into a failure.
@@ -95,9 +103,13 @@ pub fn is_exported() -> bool {
 
 /// The trace that this process was started in (TRACEPARENT), or an empty context.
 pub fn parent() -> Context {
+    context(|variable| std::env::var(variable).ok())
+}
+
+/// The trace that these variables carry, or an empty context.
+pub fn context(variable: impl Fn(&str) -> Option<String>) -> Context {
     let names = [("TRACEPARENT", "traceparent"), ("TRACESTATE", "tracestate")];
-    let found =
-        names.iter().filter_map(|(variable, key)| Some(((*key).to_owned(), std::env::var(variable).ok()?)));
+    let found = names.iter().filter_map(|(name, key)| Some(((*key).to_owned(), variable(name)?)));
     let carrier: HashMap<String, String> = found.collect();
     global::get_text_map_propagator(|propagator| propagator.extract(&carrier))
 }

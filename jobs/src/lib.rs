@@ -11,6 +11,7 @@ pub mod items;
 mod kinds;
 pub mod meter;
 pub mod model;
+pub mod model_cache;
 pub mod progress;
 pub mod runner;
 pub mod telemetry_names;

@@ -42,6 +42,15 @@ impl Meter {
     }
 }
 
+/// Lets the largest resident set begin again at the present one, for the next job of a process
+/// (proc_pid_clear_refs(5)).
+///
+/// # Errors
+/// The system does not allow it: peaks are then those of the process.
+pub(crate) fn forget_peak() -> std::io::Result<()> {
+    std::fs::write("/proc/self/clear_refs", "5")
+}
+
 /// The largest resident set in bytes, as Linux counts it; nothing elsewhere.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -59,5 +68,15 @@ mod tests {
     fn peak_memory_is_plausible() {
         let bytes = peak_memory().unwrap();
         assert!(bytes > 1 << 20, "{bytes}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_peak_of_an_earlier_job_is_forgotten() {
+        let size = 512 << 20;
+        drop(std::hint::black_box(vec![1_u8; size]));
+        assert!(peak_memory().unwrap() > size as u64);
+        forget_peak().unwrap();
+        assert!(peak_memory().unwrap() < size as u64);
     }
 }

@@ -1,13 +1,14 @@
-//! `empiric job run FOLDER`: one job under the file contract.
+//! `empiric job run FOLDER`: one job under the file contract; `empiric job serve`: one after another.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use empiric_jobs::telemetry_names as names;
-use empiric_schema::job::{EXIT_FILE, Exit};
+use empiric_schema::job::{EXIT_FILE, Exit, ExitClass};
 use opentelemetry::{KeyValue, global};
 
 use crate::error::CliError;
+use crate::telemetry::{self, Telemetry};
 
 pub(super) async fn execute(folder: &Path) -> Result<ExitCode, CliError> {
     let job = folder.to_owned();
@@ -15,7 +16,26 @@ pub(super) async fn execute(folder: &Path) -> Result<ExitCode, CliError> {
     let ended = tokio::task::spawn_blocking(move || span.in_scope(|| empiric_jobs::runner::run(&job))).await;
     let class = ended.map_err(|error| CliError::Worker(error.to_string()))?;
     measure(folder);
-    Ok(ExitCode::from(u8::try_from(class.code()).unwrap_or(70)))
+    Ok(exit_code(class))
+}
+
+/// Each job has a root span of its own under the trace that came with it, and its telemetry is sent before
+/// its end is told: nobody waits for this process when it ends.
+pub(super) async fn serve(telemetry: &Telemetry) -> Result<ExitCode, CliError> {
+    let telemetry = telemetry.clone();
+    let ended = tokio::task::spawn_blocking(move || {
+        empiric_jobs::runner::serve(|request, job| {
+            let parent = telemetry::context(|variable| request.trace.get(variable).cloned());
+            super::root("job", parent).in_scope(job);
+            measure(&request.folder);
+            telemetry.flush();
+        })
+    });
+    ended.await.map(exit_code).map_err(|error| CliError::Worker(error.to_string()))
+}
+
+fn exit_code(class: ExitClass) -> ExitCode {
+    ExitCode::from(u8::try_from(class.code()).unwrap_or(70))
 }
 
 /// Metrics of the job from what it wrote itself; without an exporter they go nowhere.

@@ -36,16 +36,26 @@ pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
     runtime.block_on(async {
         let place = Place::new(&cli.global);
         let telemetry = Telemetry::start(log_folder(&cli.command, &place).as_deref())?;
-        let span = tracing::info_span!("empiric", otel.name = format!("empiric {}", name(&cli.command)));
-        // Without a subscriber for it there is no trace to belong to, and that is fine.
-        let _ = span.set_parent(telemetry::parent());
-        let outcome = execute(cli, &place).instrument(span).await;
+        let span = match &cli.command {
+            // Each of its jobs has a root of its own.
+            Command::Job(JobCommand::Serve) => tracing::Span::none(),
+            command => root(name(command), telemetry::parent()),
+        };
+        let outcome = execute(cli, &place, &telemetry).instrument(span).await;
         let _ = tokio::task::spawn_blocking(|| telemetry.shutdown()).await;
         outcome
     })
 }
 
-async fn execute(cli: &Cli, place: &Place) -> Result<ExitCode, CliError> {
+/// The span of a command, in the trace that it was started in.
+fn root(name: &str, parent: opentelemetry::Context) -> tracing::Span {
+    let span = tracing::info_span!(parent: None, "empiric", otel.name = format!("empiric {name}"));
+    // Without a subscriber for it there is no trace to belong to, and that is fine.
+    let _ = span.set_parent(parent);
+    span
+}
+
+async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<ExitCode, CliError> {
     let global = &cli.global;
     match &cli.command {
         Command::Init(args) => init::execute(args),
@@ -64,6 +74,7 @@ async fn execute(cli: &Cli, place: &Place) -> Result<ExitCode, CliError> {
         Command::Worker(args) => worker::execute(args, global, place).await,
         Command::Up => up::execute(global, place).await,
         Command::Job(JobCommand::Run { folder }) => job::execute(folder).await,
+        Command::Job(JobCommand::Serve) => job::serve(telemetry).await,
         Command::Demo(args) => demo::execute(args, global).await,
         Command::Guard(args) => temporal::guard(args).await,
     }

@@ -136,12 +136,20 @@ fn end(pid: i32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
-/// The process of a running job, below `root`.
+/// The warm runner of the jobs, below `root`.
 fn job_process(root: i32) -> Option<i32> {
     tree(root).into_iter().find(|pid| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains("job\0run\0")
+        String::from_utf8_lossy(&line).contains("job\0serve\0")
     })
+}
+
+/// Processes that work in a folder: warm runners stand in that of their jobs.
+fn working_in(folder: &Path) -> Vec<i32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder)))
+        .collect()
 }
 
 /// Waits for the end and reads the view from standard output.
@@ -175,6 +183,7 @@ fn a_run_that_is_killed_and_stopped_goes_on_to_the_same_decisions() {
         end(pid, Signal::SIGKILL);
     }
     first.wait_with_output().expect("the killed process is collected");
+    until("no runner is left", || working_in(&project.state().join("jobs")).is_empty());
 
     let second = project.run();
     until("two jobs are finished", || project.finished_jobs() >= 2);
@@ -183,6 +192,7 @@ fn a_run_that_is_killed_and_stopped_goes_on_to_the_same_decisions() {
     let said = String::from_utf8_lossy(&stopped.stderr).into_owned();
     assert_eq!(stopped.status.code(), Some(130), "{said}");
     assert!(said.contains("`empiric run` goes on with"), "{said}");
+    assert_eq!(working_in(&project.state().join("jobs")), [0; 0], "a runner outlived its worker");
 
     let view = finish(project.run());
     assert_eq!(decisions(&view), expected);
@@ -208,6 +218,7 @@ fn a_run_survives_the_end_of_its_job_and_of_its_server() {
     until("another server is there", || project.server()["server"] != before["server"]);
 
     let view = finish(run);
+    assert_eq!(working_in(&project.state().join("jobs")), [0; 0], "a runner outlived its worker");
     assert_eq!(decisions(&view), expected);
     assert_eq!(project.most_successes(), 1, "a finished job ran again");
     let after = project.server();

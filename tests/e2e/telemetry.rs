@@ -44,6 +44,18 @@ fn ancestry(spans: &BTreeMap<Vec<u8>, Span>, span: &Span) -> Vec<String> {
     names
 }
 
+/// The nearest span of this name above a span.
+fn above(spans: &BTreeMap<Vec<u8>, Span>, span: &Span, name: &str) -> Option<Vec<u8>> {
+    let mut parent = spans.get(&span.parent_span_id);
+    while let Some(next) = parent {
+        if next.name == name {
+            return Some(next.span_id.clone());
+        }
+        parent = spans.get(&next.parent_span_id);
+    }
+    None
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_trace_leads_from_the_command_into_the_job() {
     let receiver = Receiver::default();
@@ -73,16 +85,22 @@ async fn one_trace_leads_from_the_command_into_the_job() {
         received.iter().map(|span| (span.span_id.clone(), span.clone())).collect()
     };
     let names: Vec<&str> = spans.values().map(|span| span.name.as_str()).collect();
-    let chat = spans
-        .values()
-        .find(|span| span.name.starts_with("chat"))
-        .unwrap_or_else(|| panic!("no chat in {names:?}"));
-    let line = ancestry(&spans, chat);
-    let has = |part: &str| line.iter().any(|name| name.contains(part));
-    for part in ["empiric run", "empiric.lifecycle", "job.run", "job"] {
-        assert!(has(part), "no `{part}` above the model call: {line:?}");
+    let chats: Vec<&Span> = spans.values().filter(|span| span.name.starts_with("chat")).collect();
+    assert!(chats.len() > 1, "several jobs in {names:?}");
+    let mut activities = std::collections::BTreeSet::new();
+    for chat in &chats {
+        let line = ancestry(&spans, chat);
+        for part in ["empiric job", "job.run", "empiric.lifecycle", "empiric run"] {
+            assert!(
+                line.iter().any(|name| name.contains(part)),
+                "no `{part}` above the model call: {line:?}"
+            );
+        }
+        assert_eq!(line.last().map(String::as_str), Some("empiric run"));
+        activities.insert(above(&spans, chat, "job"));
     }
-    assert_eq!(line.last().map(String::as_str), Some("empiric run"));
+    assert_eq!(activities.len(), chats.len(), "each call of the model belongs to a job of its own");
+    let chat = chats[0];
     let raced = spans
         .values()
         .any(|span| ancestry(&spans, span).iter().any(|name| name.contains("empiric.iteration")));

@@ -1,4 +1,4 @@
-//! `empiric job run`: a job's folder is wrong.
+//! `empiric job run`: a job's folder is wrong. `empiric job serve`: nobody has a job.
 
 use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE};
 
@@ -47,4 +47,10 @@ fn a_folder_that_is_not_there_is_an_error_and_is_not_made() {
     let said = said(empiric().args(["job", "run"]).arg(&missing));
     assert_ne!(said.code, Some(0));
     assert!(!missing.exists());
+}
+
+#[test]
+fn a_warm_runner_ends_when_its_standard_input_does() {
+    let said = said(empiric().args(["job", "serve"]).stdin(std::process::Stdio::null()));
+    assert_eq!((said.code, said.out.as_str()), (Some(ExitClass::Killed.code()), ""));
 }

@@ -21,11 +21,11 @@ use super::lease::Lease;
 use super::local::LocalDispatcher;
 use super::log::{last_lines, read_tail};
 use super::memory::MemoryKills;
-use super::process::{Finished, Launch, Running};
 use super::progress::ProgressTail;
 use super::publish::{self, OUTCOME_FILE};
-use super::trace;
+use super::running::{Finished, Launch, Running};
 use super::watchdog::{Watchdog, used_up};
+use super::{attempts, trace, warm};
 use crate::adapters::durable::write_atomically;
 
 /// How much of a log is searched for known causes.
@@ -69,8 +69,8 @@ impl Attempt<'_> {
         progress: &watch::Sender<Progress>,
     ) -> Result<JobOutcome, DispatchError> {
         let folder = lease.attempt_folder();
-        let argv = self.prepare(&folder, lease.attempt).await?;
-        let running = self.launch(&argv, &folder, lease.token())?;
+        self.prepare(&folder, lease).await?;
+        let running = self.launch(&folder, lease.token()).await?;
         let course = self.follow(running, lease, stop, progress).await;
         let course = course.map_err(|error| JobFailure::io("watch a job in", &folder, error))?;
         match course.watched {
@@ -97,7 +97,7 @@ impl Attempt<'_> {
         let folder = lease.attempt_folder();
         let kills = MemoryKills::now();
         let mut tail = ProgressTail::new(folder.join(PROGRESS_FILE));
-        let watched = match lease.record_child(running.family.leader).await? {
+        let watched = match lease.record_child(running.family()).await? {
             true => self.watch(&mut running, lease, stop, &mut tail, progress).await?,
             false => Watched::Superseded,
         };
@@ -127,47 +127,50 @@ impl Attempt<'_> {
         }
     }
 
-    /// Fetches the inputs and writes `job.json`; gives the command line.
-    async fn prepare(&self, folder: &Path, attempt: u32) -> Result<Vec<String>, JobFailure> {
+    /// Fetches the inputs and writes `job.json`.
+    async fn prepare(&self, folder: &Path, lease: &Lease) -> Result<(), JobFailure> {
         let job = &self.request.job;
         let file = JobFile {
             inputs: self.dispatcher.inputs.fetch(&self.dispatcher.store, &job.artifacts()).await?,
             spec: job.clone(),
             outputs: self.outputs(),
-            attempt,
-            resume: None,
+            attempt: lease.attempt,
+            resume: attempts::checkpoints_before(folder, lease.attempt),
             threads: self.dispatcher.settings.threads,
         };
         let write = || -> io::Result<()> {
             fs::create_dir_all(folder.join(OUTPUT_FOLDER))?;
             write_atomically(&folder.join(JOB_FILE), &serde_json::to_vec_pretty(&file)?)
         };
-        write().map_err(|error| JobFailure::io("write", &folder.join(JOB_FILE), error))?;
-        Ok(match &job.kind {
-            JobKind::Command { argv } => argv.clone(),
-            _ => vec![
-                self.dispatcher.settings.program.display().to_string(),
-                "job".to_owned(),
-                "run".to_owned(),
-                folder.display().to_string(),
-            ],
-        })
+        write().map_err(|error| JobFailure::io("write", &folder.join(JOB_FILE), error))
     }
 
     fn outputs(&self) -> Vec<String> {
         self.request.job.kind.outputs().iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn launch(&self, argv: &[String], folder: &Path, token: &str) -> Result<Running, JobFailure> {
+    async fn launch(&self, folder: &Path, token: &str) -> Result<Running, JobFailure> {
         let launch = Launch {
-            argv,
             folder,
             token,
             threads: self.dispatcher.settings.threads,
             trace: trace::variables(),
             log: self.dispatcher.log_limits,
         };
-        launch.start()
+        match (&self.dispatcher.warm, warm::model_of(&self.request.job.kind)) {
+            (Some(pool), Some(model)) => launch.warm(pool, model).await,
+            _ => launch.cold(&self.argv(folder)),
+        }
+    }
+
+    fn argv(&self, folder: &Path) -> Vec<String> {
+        match &self.request.job.kind {
+            JobKind::Command { argv } => argv.clone(),
+            _ => {
+                let program = self.dispatcher.settings.program.display().to_string();
+                vec![program, "job".to_owned(), "run".to_owned(), folder.display().to_string()]
+            }
+        }
     }
 
     /// Watches until the program ends or must be ended.

@@ -14,13 +14,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::attempts;
 use super::tree::{Family, ProcessId};
 use crate::adapters::durable::{blocking, write_atomically};
 
 const OWNER_FILE: &str = "owner.json";
 const LOCK_FILE: &str = "lock";
-/// Folders of attempts are `attempt-1`, `attempt-2` ...
-const ATTEMPT_PREFIX: &str = "attempt-";
 
 /// Contents of `owner.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +29,15 @@ pub(super) struct Owner {
     worker: ProcessId,
     /// The program, once it was started.
     child: Option<ProcessId>,
+    /// The token of the program's environment where it is not the attempt's: a warm runner has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    runner: Option<String>,
 }
 
 impl Owner {
     /// What the attempt may have left running.
     pub(super) fn family(&self) -> Family {
-        Family { leader: self.child, token: self.token.clone() }
+        Family { leader: self.child, token: self.runner.as_ref().unwrap_or(&self.token).clone() }
     }
 }
 
@@ -107,9 +109,9 @@ pub(super) async fn claim(folder: &Path, silent: Option<Owner>) -> io::Result<Cl
 
 impl Lease {
     fn begin(folder: PathBuf) -> io::Result<Self> {
-        let attempt = next_attempt(&folder)?;
+        let attempt = attempts::last(&folder)? + 1;
         let token = Uuid::new_v4().simple().to_string();
-        let owner = Owner { token, worker: ProcessId::current(), child: None };
+        let owner = Owner { token, worker: ProcessId::current(), child: None, runner: None };
         write_owner(&folder, &owner)?;
         let lease = Self { folder, owner, attempt };
         fs::create_dir_all(lease.attempt_folder())?;
@@ -118,7 +120,7 @@ impl Lease {
 
     /// Where this attempt works.
     pub(super) fn attempt_folder(&self) -> PathBuf {
-        self.folder.join(format!("{ATTEMPT_PREFIX}{}", self.attempt))
+        attempts::folder(&self.folder, self.attempt)
     }
 
     pub(super) fn token(&self) -> &str {
@@ -126,8 +128,9 @@ impl Lease {
     }
 
     /// Records the program, so that a later attempt can end it.
-    pub(super) async fn record_child(&mut self, child: Option<ProcessId>) -> io::Result<bool> {
-        self.owner.child = child;
+    pub(super) async fn record_child(&mut self, family: &Family) -> io::Result<bool> {
+        self.owner.child = family.leader;
+        self.owner.runner = (family.token != self.owner.token).then(|| family.token.clone());
         let owner = self.owner.clone();
         self.if_held(move |folder| write_owner(folder, &owner)).await
     }
@@ -165,16 +168,6 @@ impl Lease {
     fn is_held(&self) -> io::Result<bool> {
         Ok(read_owner(&self.folder)?.is_some_and(|owner| owner.token == self.owner.token))
     }
-}
-
-fn next_attempt(folder: &Path) -> io::Result<u32> {
-    let mut last = 0;
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(ATTEMPT_PREFIX));
-        last = last.max(number.and_then(|number| number.parse().ok()).unwrap_or(0));
-    }
-    Ok(last + 1)
 }
 
 fn read_owner(folder: &Path) -> io::Result<Option<Owner>> {
@@ -250,7 +243,7 @@ mod tests {
     async fn an_owner_whose_worker_is_dead_is_succeeded_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let dead = ProcessId { start: 1, ..ProcessId::current() };
-        let owner = Owner { token: "old".into(), worker: dead, child: None };
+        let owner = Owner { token: "old".into(), worker: dead, child: None, runner: None };
         write_owner(folder.path(), &owner).unwrap();
         let (_, previous) = granted(folder.path(), None).await;
         assert_eq!(previous, Some(owner));
@@ -258,7 +251,7 @@ mod tests {
 
     #[test]
     fn silence_is_measured_from_the_last_change_seen() {
-        let owner = Owner { token: "a".into(), worker: ProcessId::current(), child: None };
+        let owner = Owner { token: "a".into(), worker: ProcessId::current(), child: None, runner: None };
         let touched = |seconds| Sighting {
             owner: owner.clone(),
             touched: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),

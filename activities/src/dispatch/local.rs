@@ -21,8 +21,10 @@ use super::inputs::Inputs;
 use super::key::{job_key, program_digest};
 use super::lease::{self, Claim, Lease, Silence};
 use super::log::LogLimits;
+use super::memory::MemoryGauge;
+use super::warm::{RunnerProgram, WarmPool, WarmSettings};
 use super::watchdog::Patience;
-use super::{publish, tries};
+use super::{attempts, publish, tries};
 use crate::adapters::artifact_store::ArtifactStore;
 
 /// How often somebody else's job is looked at.
@@ -36,7 +38,7 @@ const FROZEN: Duration = Duration::from_secs(10);
 pub struct LocalSettings {
     /// Folder of the jobs' folders.
     pub jobs_dir: PathBuf,
-    /// The `empiric` program: it is called as `PROGRAM job run FOLDER`.
+    /// The `empiric` program: it is called as `PROGRAM job run FOLDER` and `PROGRAM job serve`.
     pub program: PathBuf,
     /// Threads that one job may use.
     pub threads: u32,
@@ -46,6 +48,8 @@ pub struct LocalSettings {
     pub silence: Duration,
     /// How often progress, budget and lease are looked at.
     pub look: Duration,
+    /// How models stay loaded between jobs; `None` starts a process for each job.
+    pub warm: Option<WarmSettings>,
 }
 
 impl LocalSettings {
@@ -59,12 +63,23 @@ impl LocalSettings {
             grace: Duration::from_secs(5),
             silence: Duration::from_secs(120),
             look: Duration::from_millis(500),
+            warm: Some(WarmSettings::default()),
         }
     }
 
     pub(super) fn patience(&self) -> Patience {
         // Twenty median steps: generous, since a killed job costs more than a late verdict.
         Patience { floor: self.silence, steps: 20.0, start: self.silence * 5 }
+    }
+
+    pub(super) fn runner_program(&self) -> RunnerProgram {
+        RunnerProgram {
+            argv: vec![self.program.display().to_string(), "job".to_owned(), "serve".to_owned()],
+            folder: self.jobs_dir.clone(),
+            threads: self.threads,
+            grace: self.grace,
+            look: self.look,
+        }
     }
 }
 
@@ -75,6 +90,7 @@ pub struct LocalDispatcher {
     pub(super) store: ArtifactStore,
     pub(super) inputs: Arc<Inputs>,
     pub(super) log_limits: LogLimits,
+    pub(super) warm: Option<WarmPool>,
     program_digest: Digest,
 }
 
@@ -98,6 +114,9 @@ impl LocalDispatcher {
             program_digest: program_digest(&settings.program, &settings.jobs_dir).await?,
             inputs: Arc::new(Inputs::new(settings.jobs_dir.join("inputs"))),
             log_limits: LogLimits::default(),
+            warm: settings
+                .warm
+                .map(|warm| WarmPool::new(settings.runner_program(), warm, MemoryGauge::of_system())),
             settings,
             store,
         })
@@ -124,6 +143,13 @@ impl LocalDispatcher {
                 Ok(*outcome)
             }
             Claimed::Lease(lease) => self.run_claimed(key, request, *lease, stop, progress).await,
+        }
+    }
+
+    /// Ends the warm runners. Jobs that still run end theirs themselves.
+    pub async fn close(&self) {
+        if let Some(pool) = &self.warm {
+            pool.close().await;
         }
     }
 
@@ -201,10 +227,21 @@ impl LocalDispatcher {
         if let Err(error) = remove_outputs(&lease.attempt_folder()) {
             tracing::warn!(%error, "could not remove the published outputs of a job's folder");
         }
+        if outcome.as_ref().is_ok_and(|outcome| outcome.class == ExitClass::Success) {
+            tidy(&lease).await;
+        }
         if let Err(error) = lease.release().await {
             tracing::warn!(%error, "could not give a job back; the next attempt takes it over");
         }
         outcome
+    }
+}
+
+/// After success nobody goes on from an earlier attempt, or from a checkpoint.
+async fn tidy(lease: &Lease) {
+    let last = lease.attempt;
+    if let Err(error) = lease.if_held(move |job| attempts::keep_last(job, last)).await {
+        tracing::warn!(%error, "could not remove the earlier attempts of a job that has ended well");
     }
 }
 

@@ -5,9 +5,6 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use tokio::io::AsyncReadExt as _;
-use tokio::net::unix::pipe::Receiver;
-
 /// How much of a log is kept, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogLimits {
@@ -68,21 +65,6 @@ impl CappedLog {
             self.file = None;
         }
     }
-}
-
-/// Copies a pipe into a log until the last writer has closed it, or `end` happens.
-pub(super) async fn follow(mut pipe: Receiver, mut log: CappedLog, end: tokio::sync::oneshot::Receiver<()>) {
-    let copy = async {
-        let mut buffer = vec![0; 64 << 10];
-        while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-            log.push(&buffer[..count]);
-        }
-    };
-    tokio::select! {
-        () = copy => {}
-        _ = end => {}
-    }
-    log.finish();
 }
 
 /// The last bytes of a log, as text.

@@ -1,89 +1,76 @@
-//! Starting a job's program: own process group, bare environment, one log, and a lifeline.
+//! Starting a program: own process group, bare environment, one pipe for its words, and a lifeline.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use empiric_schema::job::{ExitClass, LOG_FILE};
+use empiric_schema::job::{ExitClass, ServeRequest};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::environment;
 use super::error::{JobFailure, class_of_io};
 use super::exit::Ended;
-use super::log::{self, CappedLog, LogLimits};
+use super::output::{self, Output};
 use super::tree::{Family, ProcessId, TOKEN_VARIABLE};
 
-/// How long a log may still be read after the program has ended: something that it left behind may
-/// hold the other end.
-const LOG_PATIENCE: Duration = Duration::from_secs(1);
+/// How long words may still be read after the program has ended: something that it left behind may hold
+/// the other end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What to start.
+/// A program to start.
 #[derive(Debug)]
-pub(super) struct Launch<'a> {
+pub(super) struct Program<'a> {
     /// Program and arguments.
     pub(super) argv: &'a [String],
-    /// Working folder, with `job.json`.
+    /// Working folder.
     pub(super) folder: &'a Path,
+    /// Marks everything that descends from it.
     pub(super) token: &'a str,
     pub(super) threads: u32,
     /// Further variables.
-    pub(super) trace: Vec<(String, String)>,
-    pub(super) log: LogLimits,
+    pub(super) variables: Vec<(String, OsString)>,
 }
 
-/// A program that was started.
+/// A program that was started. Killed when dropped.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct Process {
     child: Child,
-    /// Held open while we live; its end tells the job that its worker is gone.
+    /// Held open while we live; its end tells the program that its worker is gone.
     lifeline: Option<ChildStdin>,
     pub(super) family: Family,
-    log: JoinHandle<()>,
-    end_log: oneshot::Sender<()>,
-    started: Instant,
-    /// Unix seconds, for reports.
-    pub(super) started_at: f64,
+    pub(super) output: Output,
+    reader: JoinHandle<()>,
+    end_reader: oneshot::Sender<()>,
 }
 
-/// When a program ended.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Finished {
-    pub(super) elapsed: Duration,
-    /// Unix seconds of start and end, for reports.
-    pub(super) ran: (f64, f64),
-}
-
-impl Launch<'_> {
-    /// Starts the program.
-    pub(super) fn start(self) -> Result<Running, JobFailure> {
+impl Program<'_> {
+    /// Starts the program; its words go to `output`.
+    pub(super) fn start(self, output: Output) -> Result<Process, JobFailure> {
         let Some((program, arguments)) = self.argv.split_first() else {
             return Err(JobFailure::new(ExitClass::Config, "a command job needs a program to run"));
         };
-        let log_path = self.folder.join(LOG_FILE);
-        let log = CappedLog::create(&log_path, self.log);
-        let log = log.map_err(|error| JobFailure::io("write", &log_path, error))?;
-        let (reader, output) =
-            self.pipe().map_err(|error| JobFailure::io("open a pipe in", self.folder, error))?;
+        let (reader, writers) =
+            pipe().map_err(|error| JobFailure::io("open a pipe in", self.folder, error))?;
         let mut command = Command::new(program);
-        command.args(arguments).stdout(output.0).stderr(output.1);
+        command.args(arguments).stdout(writers.0).stderr(writers.1);
         self.prepare(&mut command);
         let mut child = command.spawn().map_err(|error| not_started(program, error))?;
         let leader = child.id().map(ProcessId::of);
-        let (end_log, end) = oneshot::channel();
-        Ok(Running {
+        let (end_reader, end) = oneshot::channel();
+        Ok(Process {
             lifeline: child.stdin.take(),
             child,
             family: Family { leader, token: self.token.to_owned() },
-            log: tokio::spawn(log::follow(reader, log, end)),
-            end_log,
-            started: Instant::now(),
-            started_at: unix_now(),
+            reader: tokio::spawn(output::follow(reader, output.clone(), end)),
+            output,
+            end_reader,
         })
     }
 
@@ -92,22 +79,21 @@ impl Launch<'_> {
             .current_dir(self.folder)
             .env_clear()
             .envs(environment::allowed(std::env::vars_os()))
-            .envs(self.trace.iter().cloned())
+            .envs(self.variables.iter().map(|(name, value)| (OsStr::new(name), value)))
             .env(environment::LIFELINE.0, environment::LIFELINE.1)
             .env(environment::THREADS, self.threads.to_string())
-            .env(environment::FOLDER, self.folder)
             .env(TOKEN_VARIABLE, self.token)
             .stdin(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
     }
+}
 
-    /// One pipe for both outputs, so that their order is kept.
-    fn pipe(&self) -> io::Result<(Receiver, (OwnedFd, OwnedFd))> {
-        let (reader, writer) = io::pipe()?;
-        let second = writer.try_clone()?;
-        Ok((Receiver::from_owned_fd(reader.into())?, (writer.into(), second.into())))
-    }
+/// One pipe for both outputs, so that their order is kept.
+fn pipe() -> io::Result<(Receiver, (OwnedFd, OwnedFd))> {
+    let (reader, writer) = io::pipe()?;
+    let second = writer.try_clone()?;
+    Ok((Receiver::from_owned_fd(reader.into())?, (writer.into(), second.into())))
 }
 
 fn not_started(program: &str, error: io::Error) -> JobFailure {
@@ -119,18 +105,27 @@ fn not_started(program: &str, error: io::Error) -> JobFailure {
     JobFailure { source: Some(error.into()), ..failure }
 }
 
-impl Running {
-    /// Time since the start.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
-    }
-
+impl Process {
     /// Waits for the program itself. May be dropped and called again.
     pub(super) async fn wait(&mut self) -> io::Result<Ended> {
         self.child.wait().await.map(Ended::of)
     }
 
-    /// Ends the program with everything that it started.
+    /// Whether the program still runs, as far as the system has told.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Hands a warm runner its next job.
+    pub(super) async fn ask(&mut self, request: &ServeRequest) -> io::Result<()> {
+        let Some(input) = &mut self.lifeline else { return Err(io::ErrorKind::BrokenPipe.into()) };
+        let line = serde_json::to_string(request)? + "\n";
+        input.write_all(line.as_bytes()).await?;
+        input.flush().await
+    }
+
+    /// Asks the program and everything that it started to end, kills what is left after `grace`, and gives
+    /// how the program ended.
     pub(super) async fn stop(&mut self, grace: Duration) -> io::Result<Ended> {
         let family = self.family.clone();
         let (gone, ended) = tokio::join!(family.end(grace), self.child.wait());
@@ -138,23 +133,22 @@ impl Running {
         ended.map(Ended::of)
     }
 
-    /// Ends what the program left behind, and its log.
-    pub(super) async fn finish(self, grace: Duration) -> io::Result<Finished> {
-        let (elapsed, now) = (self.started.elapsed(), unix_now());
-        drop(self.lifeline);
+    /// Ends all that still runs, and then the log.
+    pub(super) async fn end(mut self, grace: Duration) -> io::Result<()> {
+        drop(self.lifeline.take());
         self.family.end(grace).await?;
-        let mut log = self.log;
-        if tokio::time::timeout(LOG_PATIENCE, &mut log).await.is_err() {
-            // A failed send means that the log has just ended.
-            let _ = self.end_log.send(());
-            log.await.map_err(io::Error::other)?;
+        if tokio::time::timeout(LAST_WORDS, &mut self.reader).await.is_err() {
+            // A failed send means that the reader has just ended.
+            let _ = self.end_reader.send(());
+            self.reader.await.map_err(io::Error::other)?;
         }
-        Ok(Finished { elapsed, ran: (self.started_at, now) })
+        Ok(())
     }
-}
 
-fn unix_now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+    #[cfg(test)]
+    fn let_go(&mut self) {
+        self.lifeline = None;
+    }
 }
 
 #[cfg(test)]
@@ -162,20 +156,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_job_learns_from_its_standard_input_that_its_worker_is_gone() {
+    async fn a_program_learns_from_its_standard_input_that_its_worker_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let argv = ["/bin/sh", "-c", "test \"$EMPIRIC_LIFELINE\" = stdin && cat; exit 83"].map(str::to_owned);
-        let launch = Launch {
+        let program = Program {
             argv: &argv,
             folder: folder.path(),
             token: "lifeline-test",
             threads: 1,
-            trace: Vec::new(),
-            log: LogLimits::default(),
+            variables: Vec::new(),
         };
-        let mut running = launch.start().unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(100), running.wait()).await.is_err());
-        running.lifeline = None;
-        assert_eq!(running.wait().await.unwrap(), Ended::Code(83));
+        let mut process = program.start(Output::default()).unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(100), process.wait()).await.is_err());
+        process.let_go();
+        assert_eq!(process.wait().await.unwrap(), Ended::Code(83));
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use empiric_schema::budget::Spend;
 use empiric_schema::contract::{JobOutcome, JobRequest};
-use empiric_schema::id::RunId;
-use empiric_schema::job::{ExitClass, JobKind, JobSpec, Progress};
+use empiric_schema::id::{ModelId, RunId};
+use empiric_schema::job::{EvaluateParams, ExitClass, JobKind, JobSpec, Progress};
+use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -16,11 +17,13 @@ use super::error::{DispatchError, JobFailure, Stop};
 use super::local::{LocalDispatcher, LocalSettings};
 use crate::adapters::artifact_store::ArtifactStore;
 
+mod checkpoints;
 mod endings;
 mod exits;
 mod faults;
 mod fencing;
 mod reuse;
+mod warm;
 
 /// Writes `out/answer.txt` and an `exit.json` that says so.
 const SUCCEED: &str = r#"
@@ -28,6 +31,15 @@ printf hello > out/answer.txt
 digest=$(sha256sum out/answer.txt | cut -d' ' -f1)
 printf '{"class":"success","usage":{"prompt_tokens":7,"completion_tokens":3,"seconds":0,"peak_memory":1},
   "outputs":{"answer.txt":{"digest":"sha256:%s","size":5,"media_type":"text/plain"}}}' "$digest" > exit.tmp
+mv exit.tmp exit.json
+"#;
+
+/// The same for an `evaluate` job of one item.
+const SUCCEED_EVALUATION: &str = r#"
+printf '{}\n' > out/results.jsonl
+digest=$(sha256sum out/results.jsonl | cut -d' ' -f1)
+printf '{"class":"success","evaluation":{"passed":"1","harmful":"0","results":"results.jsonl"},
+  "outputs":{"results.jsonl":{"digest":"sha256:%s","size":3,"media_type":"application/jsonl"}}}' "$digest" > exit.tmp
 mv exit.tmp exit.json
 "#;
 
@@ -85,6 +97,7 @@ async fn open(folder: &Path, change: impl FnOnce(&mut LocalSettings)) -> LocalDi
     let mut settings = LocalSettings::new(folder.join("jobs"), "/bin/sh");
     settings.grace = Duration::from_millis(300);
     settings.look = Duration::from_millis(20);
+    settings.warm = None;
     change(&mut settings);
     let store = ArtifactStore::local(&folder.join("store")).unwrap();
     LocalDispatcher::open(settings, store).await.unwrap()
@@ -101,6 +114,49 @@ fn command(argv: &[&str]) -> JobRequest {
         label: "test".to_owned(),
         job: JobSpec { kind: JobKind::Command { argv }, seed: 0, repeat: 0, reserve: Spend::default() },
     }
+}
+
+/// An `evaluate` job over two artifacts of the store.
+async fn evaluation(bench: &Bench) -> JobRequest {
+    evaluation_of(bench, "weights").await
+}
+
+async fn evaluation_of(bench: &Bench, weights: &'static str) -> JobRequest {
+    let store = &bench.dispatcher.store;
+    let weights = store.put_bytes(weights, "application/x-gguf").await.unwrap();
+    let params = EvaluateParams {
+        version: SystemVersion {
+            model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() },
+            adapter: None,
+            prompt: Prompt { system: String::new(), user: "{{input}}".into(), answer_cue: String::new() },
+            demonstrations: Demonstrations::None,
+            decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+        },
+        items: store.put_bytes("items", "application/jsonl").await.unwrap(),
+        positions: vec![0],
+        assertions: Vec::new(),
+        labels: Vec::new(),
+        batch: 1,
+    };
+    let mut request = request("");
+    request.job.kind = JobKind::Evaluate(Box::new(params));
+    request
+}
+
+/// Writes a stand-in for the `empiric` program. Another process writes it: a program that is still open for
+/// writing here could not be started.
+fn write_program(folder: &Path, body: &str) -> PathBuf {
+    let path = folder.join("empiric");
+    let script = format!("cat > {0} && chmod +x {0}", path.display());
+    let mut writer = std::process::Command::new("/bin/sh")
+        .args(["-c", &script])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = format!("#!/bin/sh\n{body}\n");
+    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+    path
 }
 
 async fn run(

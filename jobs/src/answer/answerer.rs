@@ -13,6 +13,7 @@ use crate::model::{
     Finish, Flow, Generated, GenerationOptions, LoadedModel, Message, ModelError, Observer, Role, Totals,
     generate, load,
 };
+use crate::model_cache::ModelCache;
 use crate::telemetry_names as names;
 
 /// What the user template's place for the input looks like.
@@ -68,15 +69,29 @@ impl Answerer {
     /// # Errors
     /// An artifact without a path, files that are damaged or of another kind, or a version that asks for
     /// what this runtime cannot do.
-    #[tracing::instrument(skip_all, fields(model = %version.model.id))]
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
+        Self::load_cached(version, inputs, &ModelCache::default())
+    }
+
+    /// The same with a model that this process may have loaded already.
+    ///
+    /// # Errors
+    /// As [`Answerer::load`].
+    #[tracing::instrument(name = "load", skip_all, fields(model = %version.model.id))]
+    pub fn load_cached(
+        version: SystemVersion,
+        inputs: &BTreeMap<Digest, PathBuf>,
+        models: &ModelCache,
+    ) -> Result<Self, AnswerError> {
         check(&version)?;
         let weights = &version.model.weights.digest;
         let missing = || AnswerError::MissingInput { what: "the weights", digest: weights.clone() };
         let path = inputs.get(weights).ok_or_else(missing)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let model = load(path).map_err(|source| failed(path, source))?;
-        Ok(Self { version, model, demonstrations })
+        let files = version.model.artifacts();
+        let model = models.get_or_load(&files, || load(path)).map_err(|source| failed(path, source))?;
+        // A clone shares the weights.
+        Ok(Self { version, model: LoadedModel::clone(&model), demonstrations })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.

@@ -11,6 +11,7 @@ use crate::durable_file::{self, WriteError};
 use crate::error::JobError;
 use crate::meter::Meter;
 use crate::model::Totals;
+use crate::model_cache::ModelCache;
 
 /// What a finished job leaves.
 #[derive(Debug, Default)]
@@ -25,12 +26,13 @@ pub(crate) struct Done {
     pub(crate) training: Option<TrainingSummary>,
 }
 
-/// A job's folder, its file and its clock.
+/// A job's folder, its file, its clock, and the weights that the process has loaded already.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) file: &'a JobFile,
     pub(crate) meter: &'a Meter,
+    pub(crate) models: &'a ModelCache,
 }
 
 impl Context<'_> {

@@ -24,7 +24,7 @@ pub(crate) fn run(context: Context<'_>, params: &EvaluateParams) -> Result<Done,
     let items = select(&all, &params.positions)?;
     let grader = Grader::new(params.assertions.clone(), params.labels.clone())?;
     items.iter().try_for_each(|item| grader.check_item(item))?;
-    let answerer = Answerer::load(params.version.clone(), &context.file.inputs)?;
+    let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
     let mut run = Run::new(context, params, &items, &grader, &mut progress);
     let questions: Vec<Question<'_>> = items.iter().map(|item| question(item)).collect();
     let flow = answerer.answer_each(&questions, params.batch as usize, &mut run)?;

@@ -1,6 +1,7 @@
 //! Text to tokens and back, exactly as the model was trained.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokenizers::decoders::byte_level::ByteLevel as ByteLevelDecoder;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -23,10 +24,10 @@ const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 /// Names under which chat models mark the end of a turn.
 const TURN_ENDS: [&str; 4] = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>"];
 
-/// A tokenizer that knows which tokens end a turn.
+/// A tokenizer that knows which tokens end a turn. A clone shares its vocabulary.
 #[derive(Debug, Clone)]
 pub struct ChatTokenizer {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     ends: BTreeSet<u32>,
 }
 
@@ -58,7 +59,7 @@ impl ChatTokenizer {
         let marked = tokenizer.get_added_tokens_decoder();
         let is_end = |token: &AddedToken| TURN_ENDS.contains(&token.content.as_str());
         ends.extend(marked.iter().filter(|(_, token)| is_end(token)).map(|(id, _)| *id));
-        Self { tokenizer, ends }
+        Self { tokenizer: Arc::new(tokenizer), ends }
     }
 
     /// The tokens of a text in which the model's special tokens may be written out.

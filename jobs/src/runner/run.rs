@@ -7,6 +7,7 @@ use std::sync::Arc;
 use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile, JobKind};
 
 use super::exit_file::{ExitFile, Written};
+use super::kept::Kept;
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
 use crate::kinds::{Context, Done, evaluate};
@@ -26,16 +27,22 @@ pub fn run(folder: &Path) -> ExitClass {
             None
         }
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| execute(folder, &meter)));
-    let outcome = outcome.unwrap_or_else(|panic| Err(JobError::Panic(panic_message(panic.as_ref()))));
-    leave(&exit_file, exit(outcome, &meter))
+    run_job(folder, &exit_file, &meter, &mut Kept::default())
 }
 
-fn execute(folder: &Path, meter: &Meter) -> Result<Done, JobError> {
+/// One job in a process that may run another afterwards.
+pub(super) fn run_job(folder: &Path, exit_file: &ExitFile, meter: &Meter, kept: &mut Kept) -> ExitClass {
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(folder, meter, kept)));
+    let outcome = outcome.unwrap_or_else(|panic| Err(JobError::Panic(panic_message(panic.as_ref()))));
+    leave(exit_file, exit(outcome, meter))
+}
+
+fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobError> {
     let file = read_job(folder)?;
+    kept.check(&file.spec.kind)?;
     use_threads(file.threads);
-    inputs::verify(&file)?;
-    let context = Context { folder, file: &file, meter };
+    inputs::verify(&file, &mut kept.verified)?;
+    let context = Context { folder, file: &file, meter, models: &kept.models };
     context.check_outputs()?;
     match &file.spec.kind {
         JobKind::Evaluate(params) => evaluate::run(context, params),

@@ -1,6 +1,6 @@
 //! Ends the job with an exit file when it is told to stop.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use empiric_schema::job::{Exit, ExitClass};
 use signal_hook::consts::{SIGTERM, SIGUSR1};
@@ -18,6 +18,24 @@ impl Drop for Listener {
     }
 }
 
+/// The job of the moment in a process that runs one after another.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(Mutex<Option<(Arc<ExitFile>, Arc<Meter>)>>);
+
+impl Slot {
+    pub(crate) fn put(&self, exit_file: Arc<ExitFile>, meter: Arc<Meter>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((exit_file, meter));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.take();
+    }
+
+    fn take(&self) -> Option<(Arc<ExitFile>, Arc<Meter>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Listens for SIGTERM (cancelled by request) and SIGUSR1 (the node is taken away).
 pub(crate) fn listen(exit_file: Arc<ExitFile>, meter: Arc<Meter>) -> std::io::Result<Listener> {
     let mut signals = Signals::new([SIGTERM, SIGUSR1])?;
@@ -28,6 +46,21 @@ pub(crate) fn listen(exit_file: Arc<ExitFile>, meter: Arc<Meter>) -> std::io::Re
         }
     });
     Ok(Listener(handle))
+}
+
+/// Listens for the same signals as long as the process lives, and ends it with the job of the moment.
+pub(crate) fn end_with_job(slot: Arc<Slot>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGUSR1])?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if let Some((exit_file, meter)) = slot.take() {
+                stop(signal, &exit_file, &meter);
+            }
+            // Between two jobs, or the job had just left its exit file.
+            std::process::exit(ExitClass::Preempted.code());
+        }
+    });
+    Ok(())
 }
 
 fn stop(signal: i32, exit_file: &ExitFile, meter: &Meter) {

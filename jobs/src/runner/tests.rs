@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use super::run;
 use crate::model::tiny::TinyModel;
 
+mod kept;
+
 const ITEMS: &str = r#"{"id":"a","input":"When is pay day?","expected":"zzzzzz","forbidden":["zzzzzz"]}
 {"id":"b","input":"Where do I park?","expected":["yyyyyy","x"]}
 {"id":"c","input":"Who has the key?","expected":"never said"}

@@ -21,8 +21,9 @@ pub struct EmbedParams {
 impl EmbedParams {
     /// All artifacts that the job reads.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
-        let EncoderFiles { weights, config, tokenizer } = &self.encoder;
-        vec![weights, config, tokenizer, &self.texts]
+        let mut refs = self.encoder.artifacts();
+        refs.push(&self.texts);
+        refs
     }
 }
 
@@ -35,6 +36,13 @@ pub struct EncoderFiles {
     pub config: ArtifactRef,
     /// `tokenizer.json`
     pub tokenizer: ArtifactRef,
+}
+
+impl EncoderFiles {
+    /// All artifacts of the encoder.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        vec![&self.weights, &self.config, &self.tokenizer]
+    }
 }
 
 /// One line of the texts.

@@ -176,8 +176,8 @@ pub struct Usage {
     pub prompt_tokens: u64,
     /// Tokens written.
     pub completion_tokens: u64,
-    /// Seconds from the process's start to now.
+    /// Seconds from the job's start to now.
     pub seconds: f64,
-    /// Largest resident set, in bytes.
+    /// Largest resident set since the job's start, in bytes, with what its process had loaded before.
     pub peak_memory: u64,
 }

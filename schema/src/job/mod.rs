@@ -15,6 +15,7 @@ pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 pub use evaluate::{EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE};
 pub use exit::{Exit, ExitClass, OutputFile, Usage};
 pub use score::{ContinuationScore, Continuations, ItemScores, SCORES_FILE, ScoreParams};
+pub use serve::ServeRequest;
 pub use train::{
     ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ChatExample, HISTORY_FILE, Lora, Method, Optimisation,
     TrainSftParams, TrainingStep, TrainingSummary, Turn, WEIGHTS_FILE,
@@ -24,6 +25,7 @@ mod embed;
 mod evaluate;
 mod exit;
 mod score;
+mod serve;
 mod train;
 
 /// Name of the input file in the job's directory.
@@ -36,6 +38,9 @@ pub const EXIT_FILE: &str = "exit.json";
 pub const LOG_FILE: &str = "job.log";
 /// Folder of the output files, named as [`JobFile::outputs`] says.
 pub const OUTPUT_FOLDER: &str = "out";
+/// Folder in the job's directory in which a job may leave checkpoints, each under its final name only when it
+/// is whole. The next attempt finds the newest such folder as [`JobFile::resume`].
+pub const CHECKPOINT_FOLDER: &str = "checkpoints";
 
 /// What a job computes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +82,18 @@ impl JobKind {
             Self::TrainSft(params) => params.method.outputs(),
             Self::Command { .. } => &[],
         }
+    }
+
+    /// The files of the model that the kind loads and only reads. A process that has loaded them may run the
+    /// next job of such a kind, with the same result as a new process. `None` for all other kinds.
+    pub fn warm_model(&self) -> Option<Vec<&ArtifactRef>> {
+        let files = match self {
+            Self::Evaluate(params) => params.version.model.artifacts(),
+            Self::Score(params) => params.version.model.artifacts(),
+            Self::Embed(params) => params.encoder.artifacts(),
+            Self::TrainSft(_) | Self::Command { .. } => Vec::new(),
+        };
+        (!files.is_empty()).then_some(files)
     }
 }
 
@@ -128,7 +145,7 @@ pub struct JobFile {
     pub outputs: Vec<String>,
     /// 1 for the first try.
     pub attempt: u32,
-    /// Folder of an earlier attempt's checkpoints.
+    /// Folder of an earlier attempt's checkpoints ([`CHECKPOINT_FOLDER`]): the newest that has any.
     #[serde(default)]
     pub resume: Option<PathBuf>,
     /// Threads that the job may use.

@@ -99,52 +99,10 @@ async fn a_log_that_cannot_be_written_does_not_stop_the_job() {
     log.finish();
 }
 
-/// An `evaluate` job over two artifacts of the store.
-async fn evaluation(bench: &Bench) -> JobRequest {
-    use empiric_schema::id::ModelId;
-    use empiric_schema::job::EvaluateParams;
-    use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
-    let store = &bench.dispatcher.store;
-    let weights = store.put_bytes("weights", "application/x-gguf").await.unwrap();
-    let params = EvaluateParams {
-        version: SystemVersion {
-            model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() },
-            adapter: None,
-            prompt: Prompt { system: String::new(), user: "{{input}}".into(), answer_cue: String::new() },
-            demonstrations: Demonstrations::None,
-            decoding: Decoding { max_tokens: 8, stop: Vec::new() },
-        },
-        items: store.put_bytes("items", "application/jsonl").await.unwrap(),
-        positions: vec![0],
-        assertions: Vec::new(),
-        labels: Vec::new(),
-        batch: 1,
-    };
-    let mut request = request("");
-    request.job.kind = JobKind::Evaluate(Box::new(params));
-    request
-}
-
-/// A stand-in for the `empiric` program. Another process writes it: a program that is still open for
-/// writing here could not be started.
+/// A stand-in for the `empiric` program that answers with what its inputs are.
 fn program(folder: &Path) -> PathBuf {
-    let path = folder.join("empiric");
-    let body = r#"test "$1 $2" = "job run" && cd "$3" || exit 64
-        cat $(grep -o '/[^"]*/inputs/[0-9a-f]*' job.json) > seen
-        printf '{}\n' > out/results.jsonl
-        digest=$(sha256sum out/results.jsonl | cut -d' ' -f1)
-        printf '{"class":"success","evaluation":{"passed":"1","harmful":"0","results":"results.jsonl"},
-          "outputs":{"results.jsonl":{"digest":"sha256:%s","size":3,"media_type":"application/jsonl"}}}' $digest > exit.json"#;
-    let script = format!("cat > {0} && chmod +x {0}", path.display());
-    let mut writer = std::process::Command::new("/bin/sh")
-        .args(["-c", &script])
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = format!("#!/bin/sh\n{body}\n");
-    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), text.as_bytes()).unwrap();
-    assert!(writer.wait().unwrap().success());
-    path
+    let see = format!("cat $(grep -o '/[^\"]*/inputs/[0-9a-f]*' job.json) > seen\n{SUCCEED_EVALUATION}");
+    write_program(folder, &format!("test \"$1 $2\" = 'job run' && cd \"$3\" || exit 64\n{see}"))
 }
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+//! Jobs one after another in one process: faster, and otherwise as if each were alone.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::meter::Meter;
+use crate::model::LoadedModel;
+use crate::runner::exit_file::ExitFile;
+use crate::runner::kept::Kept;
+use crate::runner::run::run_job;
+
+/// Runs the job in a process that has run others.
+fn serve(job: &Job, kept: &mut Kept) -> Exit {
+    std::fs::write(job.path(JOB_FILE), serde_json::to_vec(&job.file).unwrap()).unwrap();
+    let class = run_job(job.folder.path(), &ExitFile::new(job.folder.path()), &Meter::start(), kept);
+    let exit: Exit = serde_json::from_slice(&std::fs::read(job.path(EXIT_FILE)).unwrap()).unwrap();
+    assert_eq!(exit.class, class);
+    exit
+}
+
+fn results(job: &Job) -> String {
+    std::fs::read_to_string(job.path("out/results.jsonl")).unwrap()
+}
+
+/// The model that is held for this job's version, if it is held.
+fn held(job: &mut Job, kept: &Kept) -> Option<Arc<LoadedModel>> {
+    let model = job.params().version.model.clone();
+    kept.models.get_or_load(&model.artifacts(), || Err(())).ok()
+}
+
+/// The same weights under another prompt, on other items, with other examples.
+fn other() -> Job {
+    let mut job = Job::new();
+    job.params().version.prompt.user = "Tell me: {{input}}".into();
+    job.params().version.prompt.answer_cue = String::new();
+    let pool = job.params().items.clone();
+    job.params().version.demonstrations = Demonstrations::Fixed { k: 2, pool };
+    job.params().version.decoding.max_tokens = 9;
+    job.params().positions = vec![1, 2];
+    job
+}
+
+#[test]
+fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
+    let (alone, first, second, again) = (other(), Job::new(), other(), Job::new());
+    let cold = alone.run();
+    let mut kept = Kept::serving();
+    let before = serve(&first, &mut kept);
+    let warm = serve(&second, &mut kept);
+    assert_eq!((warm.class, results(&second)), (ExitClass::Success, results(&alone)));
+    assert_eq!((warm.message, warm.evaluation, warm.outputs), (cold.message, cold.evaluation, cold.outputs));
+    let tokens = |exit: Usage| (exit.prompt_tokens, exit.completion_tokens);
+    assert_eq!(tokens(warm.usage), tokens(cold.usage), "each job counts for itself");
+    assert_eq!(serve(&again, &mut kept).evaluation, before.evaluation);
+    assert_eq!(results(&again), results(&first));
+    let lines: Vec<Progress> = lines(&second.path(PROGRESS_FILE));
+    assert_eq!((lines[0].phase.as_str(), lines[0].usage.prompt_tokens), ("load", 0));
+}
+
+#[test]
+fn weights_are_loaded_once_and_let_go_for_others() {
+    let (mut first, mut second) = (Job::new(), other());
+    let mut kept = Kept::serving();
+    serve(&first, &mut kept);
+    let model = held(&mut first, &kept).unwrap();
+    serve(&second, &mut kept);
+    assert!(Arc::ptr_eq(&model, &held(&mut second, &kept).unwrap()));
+
+    let mut third = Job::new();
+    let weights = TinyModel::new(6, true).write_gguf(third.folder.path(), GgmlDType::Q8_0);
+    third.params().version.model.weights = reference(&weights);
+    third.file.inputs.insert(reference(&weights).digest, weights);
+    let cold = third.run();
+    assert_eq!(serve(&third, &mut kept).outputs, cold.outputs);
+    assert!(!Arc::ptr_eq(&model, &held(&mut third, &kept).unwrap()));
+    assert_eq!(Arc::strong_count(&model), 1, "nothing else holds the first model");
+}
+
+#[test]
+fn weights_that_change_on_disk_are_refused_although_they_are_in_memory() {
+    let mut job = Job::new();
+    let mut kept = Kept::serving();
+    assert_eq!(serve(&job, &mut kept).class, ExitClass::Success);
+    let weights = job.params().version.model.weights.digest.clone();
+    let path = job.file.inputs[&weights].clone();
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+    let exit = serve(&job, &mut kept);
+    assert_eq!(exit.class, ExitClass::ArtifactCorrupt, "{}", exit.message);
+    std::fs::write(&path, &whole).unwrap();
+    assert_eq!(serve(&job, &mut kept).class, ExitClass::Success);
+}
+
+#[test]
+fn a_job_that_fails_or_runs_out_of_budget_leaves_the_next_one_alone() {
+    let alone = Job::new();
+    alone.run();
+    let mut kept = Kept::serving();
+    let (mut wrong, mut small, last) = (Job::new(), Job::new(), Job::new());
+    wrong.params().positions = vec![9];
+    small.file.spec.reserve = Spend { tokens: 150, ..Spend::default() };
+    assert_eq!(serve(&wrong, &mut kept).class, ExitClass::InvalidInput);
+    assert_eq!(serve(&small, &mut kept).class, ExitClass::BudgetExhausted);
+    assert_eq!(serve(&last, &mut kept).class, ExitClass::Success);
+    assert_eq!(results(&last), results(&alone));
+}
+
+#[test]
+fn kinds_that_change_their_model_are_refused() {
+    let mut job = Job::new();
+    job.file.spec.kind = JobKind::Command { argv: vec!["true".into()] };
+    let exit = serve(&job, &mut Kept::serving());
+    assert_eq!(exit.class, ExitClass::InvalidInput);
+    assert!(exit.message.contains("a warm runner runs no jobs of kind `command`"), "{}", exit.message);
+}
