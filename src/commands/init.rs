@@ -82,7 +82,9 @@ impl Answers {
                 "what it is for, in one sentence",
                 "Answers short questions",
             ),
-            accuracy: share(&accuracy)?,
+            accuracy: accuracy.parse().map_err(|_| {
+                CliError::Argument(format!("`{accuracy}` is no accuracy: a share such as 0.7 is expected"))
+            })?,
         })
     }
 
@@ -93,14 +95,6 @@ impl Answers {
             .replace("@DESCRIPTION@", &quoted(&self.description))
             .replace("@ACCURACY@", &self.accuracy.to_string())
     }
-}
-
-/// A share above 0 and up to 1.
-fn share(text: &str) -> Result<f64, CliError> {
-    let wrong =
-        || CliError::Argument(format!("`{text}` is no accuracy: a share above 0 and up to 1, such as 0.7"));
-    let share: f64 = text.parse().map_err(|_| wrong())?;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(wrong()) }
 }
 
 /// Lower-case letters, digits and hyphens.
