@@ -4,5 +4,9 @@
 
 mod context;
 pub mod evaluate;
+pub mod score;
+
+#[cfg(test)]
+mod score_tests;
 
 pub(crate) use context::{Context, Done};

@@ -10,6 +10,8 @@ mod run;
 mod signals;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub use run::run;
