@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod durable_file;
+pub mod embed;
 pub mod error;
 pub mod grade;
 pub mod items;

@@ -10,6 +10,8 @@ mod run;
 mod signals;
 
 #[cfg(test)]
+mod embed_tests;
+#[cfg(test)]
 mod tests;
 
 pub use run::run;
