@@ -7,6 +7,7 @@ pub use empiric_schema::telemetry_names;
 
 pub mod answer;
 pub mod durable_file;
+pub mod embed;
 pub mod error;
 pub mod grade;
 pub mod items;

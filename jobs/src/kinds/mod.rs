@@ -3,6 +3,7 @@
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
 mod context;
+pub mod embed;
 pub mod evaluate;
 pub mod score;
 

@@ -10,6 +10,8 @@ mod run;
 mod signals;
 
 #[cfg(test)]
+mod embed_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
