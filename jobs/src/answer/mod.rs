@@ -7,6 +7,7 @@ mod answerer;
 mod bm25;
 mod demonstrations;
 mod error;
+mod trimmed;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
 pub use error::AnswerError;

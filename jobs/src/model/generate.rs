@@ -4,7 +4,7 @@ use super::chat::{ChatTemplate, Message};
 use super::error::ModelError;
 use super::files::LoadedModel;
 use super::kv_cache::KvCache;
-use super::llama::{Llama, Segment, with_values};
+use super::llama::{Segment, with_values};
 use super::tokenizer::ChatTokenizer;
 
 /// Prompt tokens that one pass may read. Larger passes gain nothing and cost memory.
@@ -77,6 +77,10 @@ pub enum Flow {
 pub trait Observer {
     /// Called before each pass with what will have been used after it.
     fn before_pass(&mut self, totals: Totals) -> Flow;
+    /// Called with all new tokens of the answer at `index` when it has one more and is not complete.
+    fn extended(&mut self, _index: usize, _tokens: &[u32]) -> Flow {
+        Flow::Continue
+    }
     /// Called when the answer to the prompt at `index` is complete.
     fn finished(&mut self, index: usize, answer: Generated) -> Flow;
 }
@@ -101,7 +105,7 @@ pub fn generate(
     observer: &mut dyn Observer,
 ) -> Result<Flow, ModelError> {
     fit(model.llama.config().context, prompts, options.max_tokens)?;
-    let shared = Shared::read(&model.llama, prompts)?;
+    let shared = Shared::read(model, prompts)?;
     let mut batch =
         Batch { model, prompts, options, shared, active: Vec::new(), next: 0, totals: Totals::default() };
     while batch.admit() {
@@ -127,11 +131,16 @@ struct Shared {
 }
 
 impl Shared {
-    fn read(llama: &Llama, prompts: &[Vec<u32>]) -> Result<Self, ModelError> {
+    fn read(model: &LoadedModel, prompts: &[Vec<u32>]) -> Result<Self, ModelError> {
         let length = common_beginning(prompts);
-        let mut cache = KvCache::new(llama.config(), length);
+        let mut cache = KvCache::new(model.llama.config(), length);
         if length > 0 {
-            llama.forward(&mut [Segment { tokens: &prompts[0][..length], cache: &mut cache }])?;
+            let adapter = model.adapter.as_deref();
+            model.llama.forward(&mut [Segment {
+                tokens: &prompts[0][..length],
+                cache: &mut cache,
+                adapter,
+            }])?;
         }
         Ok(Self { cache })
     }
@@ -193,6 +202,9 @@ impl Batch<'_> {
         for (mut sequence, token) in std::mem::take(&mut self.active).into_iter().zip(chosen) {
             match extend(&mut sequence.generated, token, &self.model.tokenizer, self.options)? {
                 None => {
+                    if observer.extended(sequence.index, &sequence.generated) == Flow::Stop {
+                        flow = Flow::Stop;
+                    }
                     sequence.pending = vec![token].into();
                     staying.push(sequence);
                 }
@@ -209,10 +221,11 @@ impl Batch<'_> {
 
     /// The most likely next token of each sequence.
     fn choose(&mut self) -> Result<Vec<u32>, ModelError> {
+        let adapter = self.model.adapter.as_deref();
         let mut segments: Vec<Segment<'_>> = self
             .active
             .iter_mut()
-            .map(|sequence| Segment { tokens: &sequence.pending, cache: &mut sequence.cache })
+            .map(|sequence| Segment { tokens: &sequence.pending, cache: &mut sequence.cache, adapter })
             .collect();
         let logits = self.model.llama.forward(&mut segments)?;
         let vocabulary = self.model.llama.config().vocabulary;

@@ -4,6 +4,7 @@
 //! context and grows its cache by copying. Sequences of a batch are laid one after another without
 //! padding, so an answer does not depend on its neighbours. Who asks what is left to [`crate::answer`].
 
+mod adapter;
 mod attention;
 mod chat;
 mod config;
@@ -11,24 +12,42 @@ mod error;
 mod files;
 mod generate;
 mod gguf;
+mod gguf_limits;
 mod kernels;
 mod kv_cache;
+mod linear;
 mod llama;
+mod q8;
 mod rope;
+mod rope_scaling;
 mod safetensors;
+mod stream;
 mod tokenizer;
 mod weights;
 
 #[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod format_tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+#[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) mod tiny;
+#[cfg(test)]
+pub(crate) mod tiny_adapter;
 
+pub use adapter::{Adapter, AdapterBase};
 pub use chat::{ChatTemplate, Message, Role};
 pub use config::LlamaConfig;
 pub use error::ModelError;
-pub use files::{LoadedModel, load};
+pub use files::{LoadOptions, LoadedModel, ModelFiles, load, load_with};
 pub use generate::{Finish, Flow, Generated, GenerationOptions, Observer, Totals, generate};
 pub use kv_cache::KvCache;
+pub use linear::Precision;
 pub use llama::{Llama, Segment};
+pub use stream::stream;
 pub use tokenizer::ChatTokenizer;

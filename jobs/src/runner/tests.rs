@@ -12,6 +12,8 @@ use empiric_schema::job::*;
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use tempfile::TempDir;
 
+mod adapter;
+
 use super::run;
 use crate::model::tiny::TinyModel;
 
