@@ -123,11 +123,14 @@ impl Llama {
 }
 
 /// Lends the values of a contiguous 32-bit tensor in main memory.
-pub(crate) fn with_values<R>(tensor: &Tensor, use_values: impl FnOnce(&[f32]) -> R) -> Result<R, ModelError> {
+pub(crate) fn with_values<R>(
+    tensor: &Tensor,
+    use_values: impl FnOnce(&[f32]) -> R,
+) -> candle_core::Result<R> {
     let (storage, layout) = tensor.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {
         (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(use_values(&values[start..end])),
-        _ => Err(candle_core::Error::Msg("expected contiguous 32-bit floats in main memory".into()).into()),
+        _ => candle_core::bail!("expected contiguous 32-bit floats in main memory"),
     }
 }
 
