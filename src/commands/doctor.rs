@@ -44,6 +44,9 @@ impl Check {
 
 pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec();
+    if let Err(error @ CliError::NoProject { .. }) = spec {
+        return Err(error);
+    }
     let mut checks = vec![project(&spec)];
     if let Ok(spec) = &spec {
         checks.extend(sources(spec, place).await);

@@ -5,5 +5,9 @@
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod score;
+
+#[cfg(test)]
+mod score_tests;
 
 pub(crate) use context::{Context, Done};

@@ -12,6 +12,8 @@ mod signals;
 #[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub use run::run;
