@@ -147,7 +147,7 @@ class Benchmark:
         if work.key == "score":
             return limits.score(network, lines)
         if work.key == "train":
-            return limits.train(network, ours.tokens, len(lines[0]["tokens"]), rank=16)
+            return limits.train(network, ours.tokens, len(lines[0]["tokens"]) - 1, rank=16)
         return limits.embed(limits.encoder(self.models["embedding"]), lines)
 
     def conditions(self, load_average: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 | `batch.jsonl` | `{"text", "tokens"}`: a chat up to where the assistant begins |
 | `score.jsonl` | `{"text", "tokens", "labels": [{"text", "tokens"}]}` |
 | `single.jsonl`, `load.jsonl` | one line as in `batch.jsonl` |
-| `train.jsonl` | `{"tokens"}`: 128 of them, the loss is over all but the first |
+| `train.jsonl` | `{"tokens"}`: 129 of them; all but the last are read, all but the first are learned |
 | `embed.jsonl` | `{"text", "tokens"}`: a sentence, and how many tokens it has |
 
 `batch_quick.jsonl` and so on are the first lines of each. Tokens are llama.cpp's, special tokens included, so
@@ -25,6 +25,7 @@ from typing import Any, Callable
 SEED = 20240817
 SHARED_TOKENS = 62
 TRAIN_TOKENS = 128
+TRAIN_BATCH = 4
 QUICK_LINES = 8
 Line = dict[str, Any]
 Encode = Callable[[str], list[int]]
@@ -102,13 +103,13 @@ def scoring(system: str, encode: Encode) -> list[Line]:
     return [{**each, "labels": labels} for each in lines]
 
 
-def training(encode: Encode, count: int) -> list[Line]:
-    """Texts cut to one length, so that a step is `4 x 128` on every side."""
+def training(encode: Encode) -> list[Line]:
+    """Texts of one length: every step reads these `4 x 128` tokens, so that no order of data matters."""
     source = random.Random(SEED + 1)
     lines = []
-    for _ in range(count):
-        tokens = encode(chat("Be exact.", passage(source, 14)))[:TRAIN_TOKENS]
-        assert len(tokens) == TRAIN_TOKENS, f"a training text has {len(tokens)} tokens"
+    for _ in range(TRAIN_BATCH):
+        tokens = encode(chat("Be exact.", passage(source, 14)))[: TRAIN_TOKENS + 1]
+        assert len(tokens) == TRAIN_TOKENS + 1, f"a training text has {len(tokens)} tokens"
         lines.append({"tokens": tokens})
     return lines
 
@@ -142,7 +143,7 @@ def workloads(model: Path, embedding_model: Path) -> dict[str, list[Line]]:
         "batch": batch,
         "score": scoring(system, encode),
         "single": [line(chat("You tell long stories.", "Tell me the story of a lighthouse keeper."), encode)],
-        "train": training(encode, 4 * (2 + 8)),
+        "train": training(encode),
         "embed": embedding(embedding_model, 1000),
         "load": batch[:1],
     }
@@ -159,7 +160,6 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, lines in workloads(model, embedding_model).items():
         write(folder / f"{name}.jsonl", lines)
-        # Training takes four lines a step: one to warm up, one to measure.
         write(folder / f"{name}_quick.jsonl", lines[:QUICK_LINES])
 
 

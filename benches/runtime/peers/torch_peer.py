@@ -11,7 +11,6 @@ from contract import Answer, run, threads
 
 Lines = list[dict[str, Any]]
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-BATCH = 4
 LEARNING_RATE = 5e-4
 
 
@@ -60,21 +59,22 @@ def train(arguments: argparse.Namespace, lines: Lines) -> Answer:
     model = get_peft_model(load(arguments), config).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE)
+    rows = torch.tensor([line["tokens"] for line in lines])
     losses = []
     started = time.perf_counter()
     for index in range(arguments.warm_up + arguments.steps):
         if index == arguments.warm_up:
             started = time.perf_counter()
-        rows = [line["tokens"] for line in lines[index * BATCH : (index + 1) * BATCH]]
-        losses.append(step(model, trained, optimizer, torch.tensor(rows)))
+        losses.append(step(model, trained, optimizer, rows))
     seconds = time.perf_counter() - started
-    tokens = sum(len(line["tokens"]) for line in lines[arguments.warm_up * BATCH :][: arguments.steps * BATCH])
+    tokens = arguments.steps * rows[:, :-1].numel()
     return {"seconds": seconds, "tokens": tokens, "first_loss": losses[0], "last_loss": losses[-1]}
 
 
 def step(model: Any, trained: list[Any], optimizer: Any, rows: torch.Tensor) -> float:
-    """One optimizer step. Returns the loss before it."""
-    loss = model(input_ids=rows, labels=rows).loss
+    """One optimizer step on all rows. Returns the loss before it."""
+    read, learned = rows[:, :-1], rows[:, 1:].contiguous()
+    loss = model(input_ids=read, labels=learned, shift_labels=learned).loss
     loss.backward()
     torch.nn.utils.clip_grad_norm_(trained, 1.0)
     optimizer.step()
