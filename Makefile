@@ -23,7 +23,7 @@ demo: setup ## Build, then run the staff-handbook example to its report (10 to 1
 test: setup ## All tests: pure parts, real processes, real Temporal server, real model
 	@echo "== building the tests (the first time takes about 15 minutes on 2 cores)"
 	$(CARGO) build --workspace --all-targets --locked
-	@echo "== fetching the model and the Temporal server (once)"
+	@echo "== fetching the models and the Temporal server (once)"
 	target/debug/empiric -C examples/staff-handbook --state target/test-state doctor
 	@echo "== running the tests"
 	. scripts/test-env.sh && $(CARGO) test --workspace --locked

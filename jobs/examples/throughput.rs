@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (read_one, write_one) = read_and_write(&model, 1)?;
     let prompts = chats(&model)?;
     let mut count = Count::default();
-    let options = GenerationOptions { max_tokens: STEPS, stop: &[], batch: 32 };
+    let options = GenerationOptions { max_tokens: STEPS, stop: &[], batch: 32, ..Default::default() };
     let started = Instant::now();
     generate(&model, &prompts, &options, &mut count)?;
     let report = serde_json::json!({

@@ -8,6 +8,7 @@ use empiric_schema::job::ExitClass;
 
 use crate::answer::AnswerError;
 use crate::durable_file::WriteError;
+use crate::embed::EmbedError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
 use crate::model::ModelError;
@@ -67,6 +68,9 @@ pub enum JobError {
     /// The system cannot be loaded or cannot answer.
     #[error("the system cannot answer")]
     Answer(#[from] AnswerError),
+    /// The encoder cannot be loaded or gives no vectors.
+    #[error("the texts cannot be embedded")]
+    Embed(#[from] EmbedError),
     /// An output cannot be written.
     #[error("an output cannot be written")]
     Write(#[from] WriteError),
@@ -102,6 +106,7 @@ impl JobError {
             Self::Items(ItemsError::Line { .. }) | Self::Grade(_) => ExitClass::InvalidInput,
             Self::Corrupt { .. } => ExitClass::ArtifactCorrupt,
             Self::Answer(error) => answer_class(error),
+            Self::Embed(error) => embed_class(error),
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
             Self::Panic(_) => ExitClass::BugOrUnknown,
@@ -128,6 +133,15 @@ fn answer_class(error: &AnswerError) -> ExitClass {
         }
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+fn embed_class(error: &EmbedError) -> ExitClass {
+    match error {
+        EmbedError::Read { source, .. } => read_class(source, ExitClass::InvalidInput),
+        EmbedError::Diverged { .. } => ExitClass::Diverged,
+        EmbedError::Tensor(_) => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
     }
 }

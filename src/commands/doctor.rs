@@ -44,6 +44,9 @@ impl Check {
 
 pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec();
+    if let Err(error @ CliError::NoProject { .. }) = spec {
+        return Err(error);
+    }
     let mut checks = vec![project(&spec)];
     if let Ok(spec) = &spec {
         checks.extend(sources(spec, place).await);
@@ -87,9 +90,10 @@ async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
         .with_network(place.network)
         .with_progress(Arc::new(FetchBar::new()));
     let models = spec.models.iter().filter_map(|model| Some(("model", model.source()?)));
+    let embedder = spec.embedder.iter().map(|embedder| ("embedder", &embedder.source));
     let data = spec.data.train.iter().chain([&spec.data.dev, &spec.data.test]).chain(&spec.data.documents);
     let mut checks = Vec::new();
-    for (name, source) in models.chain(data.map(|source| ("data", source))) {
+    for (name, source) in models.chain(embedder).chain(data.map(|source| ("data", source))) {
         checks.push(match resolver.resolve(source).await {
             Ok(found) => {
                 Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short()))

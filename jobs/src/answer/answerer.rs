@@ -147,8 +147,8 @@ impl Answerer {
         let _entered = span.enter();
         let prompts = self.prompts(questions)?;
         let decoding = &self.version.decoding;
-        let options =
-            GenerationOptions { max_tokens: decoding.max_tokens as usize, stop: &decoding.stop, batch };
+        let max_tokens = decoding.max_tokens as usize;
+        let options = GenerationOptions { max_tokens, stop: &decoding.stop, batch, ..Default::default() };
         let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
         let flow = generate(&self.model, &prompts, &options, &mut forward)?;
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, forward.totals.prompt_tokens);
@@ -156,9 +156,18 @@ impl Answerer {
         Ok(flow)
     }
 
+    /// The loaded model.
+    pub(super) fn model(&self) -> &LoadedModel {
+        &self.model
+    }
+
+    /// The tokens of a question's chat, up to the answer.
+    pub(super) fn prompt(&self, question: &Question<'_>) -> Result<Vec<u32>, ModelError> {
+        self.model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
+    }
+
     fn prompts(&self, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        let cue = &self.version.prompt.answer_cue;
-        questions.iter().map(|question| self.model.prompt(&self.messages(question), cue)).collect()
+        questions.iter().map(|question| self.prompt(question)).collect()
     }
 
     fn span(&self, prompts: usize) -> tracing::Span {

@@ -7,6 +7,8 @@ mod answerer;
 mod bm25;
 mod demonstrations;
 mod error;
+mod score;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
 pub use error::AnswerError;
+pub use score::{ScoredQuestion, TextScores};

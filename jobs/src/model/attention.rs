@@ -154,9 +154,11 @@ impl Attention<'_> {
     }
 }
 
-/// `scores[row, key] = queries[row] . keys[key]`, for `padded` keys.
+/// `scores[row, key] = queries[row] . keys[key]`, for `padded` keys, a multiple of [`LANES`].
+///
+/// `queries`: `[rows, size]`; `keys`: `[size, capacity]`; `scores`: `[rows, padded]`.
 #[inline(always)]
-fn score<S: Simd>(
+pub(crate) fn score<S: Simd>(
     queries: &[f32],
     keys: &[f32],
     capacity: usize,
@@ -200,8 +202,10 @@ fn score_tile<S: Simd, const ROWS: usize>(
 }
 
 /// `mixed[row] = sum over keys of weights[row, key] * values[key]`.
+///
+/// `weights`: `[rows, padded]`; `values`: `[keys, size]`; `mixed`: `[rows, size]`.
 #[inline(always)]
-fn mix<S: Simd>(weights: &[f32], padded: usize, values: &[f32], size: usize, mixed: &mut [f32]) {
+pub(crate) fn mix<S: Simd>(weights: &[f32], padded: usize, values: &[f32], size: usize, mixed: &mut [f32]) {
     let rows = mixed.len() / size;
     for at in (0..size).step_by(LANES) {
         let mut row = 0;

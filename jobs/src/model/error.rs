@@ -90,6 +90,26 @@ pub enum ModelError {
         /// The model's limit.
         context: usize,
     },
+    /// A prompt has a token that the weights know nothing of: the tokenizer is another model's.
+    #[error("the prompt at place {index} has the token {token}; the weights know {vocabulary} tokens")]
+    UnknownToken {
+        /// Its place in the call.
+        index: usize,
+        /// The token.
+        token: u32,
+        /// Tokens that the weights know.
+        vocabulary: usize,
+    },
+    /// A setting of a call is impossible.
+    #[error("`{name}` is {found}; expected {expected}")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// The logits are NaN or infinite.
     #[error("the model's output is not a number")]
     Diverged,

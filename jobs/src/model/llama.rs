@@ -1,6 +1,6 @@
-//! The Llama network (Touvron et al. 2023): new tokens of several sequences in, last-position logits out.
+//! The Llama network (Touvron et al. 2023): new tokens of several sequences in, logits of chosen positions out.
 
-use candle_core::{CpuStorage, Device, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use candle_nn::ops::rms_norm;
 
 use super::attention::Attention;
@@ -57,12 +57,26 @@ impl Llama {
     /// A cache without room, a token outside the vocabulary, or a failure of the tensor library.
     pub fn forward(&self, segments: &mut [Segment<'_>]) -> Result<Tensor, ModelError> {
         self.check(segments)?;
+        self.forward_at(segments, &last_positions(segments))
+    }
+
+    /// Reads the segments' tokens and returns the logits after those at `wanted`: `[wanted, vocabulary]`, so
+    /// that the last block and the head work for these alone. `wanted` counts the tokens of all segments in
+    /// order, from 0, and may be empty. The caches grow by the tokens.
+    ///
+    /// # Errors
+    /// As [`Self::forward`], and a wanted position beyond the tokens.
+    pub fn forward_at(&self, segments: &mut [Segment<'_>], wanted: &[u32]) -> Result<Tensor, ModelError> {
+        self.check(segments)?;
         let mut hidden = self.embed(segments)?;
         for (index, layer) in self.layers.iter().enumerate() {
-            hidden = self.block(index, layer, hidden, segments)?;
+            hidden = self.block(index, layer, hidden, segments, wanted)?;
         }
         for segment in segments.iter_mut() {
             segment.cache.advance(segment.tokens.len());
+        }
+        if wanted.is_empty() {
+            return Ok(Tensor::zeros((0, self.config.vocabulary), DType::F32, &Device::Cpu)?);
         }
         let normed = rms_norm(&hidden, &self.norm, self.config.norm_epsilon as f32)?;
         Ok(normed.matmul(&self.head.t()?)?)
@@ -96,6 +110,7 @@ impl Llama {
         layer: &Layer,
         hidden: Tensor,
         segments: &mut [Segment<'_>],
+        wanted: &[u32],
     ) -> Result<Tensor, ModelError> {
         let epsilon = self.config.norm_epsilon as f32;
         let normed = rms_norm(&hidden, &layer.attention_norm, epsilon)?;
@@ -104,8 +119,11 @@ impl Llama {
         let mut hidden = hidden;
         if index + 1 == self.layers.len() {
             // Nothing reads the other positions any more.
-            let last = last_positions(segments)?;
-            (hidden, mixed) = (hidden.index_select(&last, 0)?, mixed.index_select(&last, 0)?);
+            if wanted.is_empty() {
+                return Ok(hidden);
+            }
+            let rows = Tensor::new(wanted, &Device::Cpu)?;
+            (hidden, mixed) = (hidden.index_select(&rows, 0)?, mixed.index_select(&rows, 0)?);
         }
         add_to(&hidden, &mixed.matmul(&layer.attention_output)?)?;
         let normed = rms_norm(&hidden, &layer.feed_forward_norm, epsilon)?;
@@ -135,13 +153,11 @@ fn total(segments: &[Segment<'_>]) -> usize {
     segments.iter().map(|s| s.tokens.len()).sum()
 }
 
-fn last_positions(segments: &[Segment<'_>]) -> candle_core::Result<Tensor> {
-    let mut end = 0;
-    let mut last = Vec::with_capacity(segments.len());
-    for segment in segments {
-        end += segment.tokens.len();
-        last.push(end as u32 - 1);
-    }
-    let count = last.len();
-    Tensor::from_vec(last, count, &Device::Cpu)
+fn last_positions(segments: &[Segment<'_>]) -> Vec<u32> {
+    let lengths = segments.iter().map(|segment| segment.tokens.len() as u32);
+    let ends = lengths.scan(0, |end, length| {
+        *end += length;
+        Some(*end)
+    });
+    ends.map(|end| end - 1).collect()
 }

@@ -4,21 +4,29 @@
 //! context and grows its cache by copying. Sequences of a batch are laid one after another without
 //! padding, so an answer does not depend on its neighbours. Who asks what is left to [`crate::answer`].
 
-mod attention;
+pub(crate) mod attention;
 mod chat;
-mod config;
+pub(crate) mod config;
 mod error;
 mod files;
 mod generate;
 mod gguf;
-mod kernels;
+pub(crate) mod kernels;
 mod kv_cache;
 mod llama;
+mod logits;
+mod observe;
+mod prompt;
 mod rope;
 mod safetensors;
+mod schedule;
+mod score;
 mod tokenizer;
+mod trie;
 mod weights;
 
+#[cfg(test)]
+mod score_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -28,7 +36,11 @@ pub use chat::{ChatTemplate, Message, Role};
 pub use config::LlamaConfig;
 pub use error::ModelError;
 pub use files::{LoadedModel, load};
-pub use generate::{Finish, Flow, Generated, GenerationOptions, Observer, Totals, generate};
+pub use generate::{Finish, Generated, GenerationOptions, Sampling, generate};
 pub use kv_cache::KvCache;
+pub(crate) use llama::with_values;
 pub use llama::{Llama, Segment};
+pub use observe::{Flow, Observer, Totals};
+pub use score::{Candidates, Likelihood, ScoreOptions, TurnEnd, score};
 pub use tokenizer::ChatTokenizer;
+pub(crate) use weights::{all_finite, turn};

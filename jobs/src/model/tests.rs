@@ -29,7 +29,7 @@ impl Observer for Collect {
 }
 
 fn answers(model: &LoadedModel, prompts: &[Vec<u32>], batch: usize, stop: &[String]) -> Vec<Generated> {
-    let options = GenerationOptions { max_tokens: 12, stop, batch };
+    let options = GenerationOptions { max_tokens: 12, stop, batch, ..Default::default() };
     let mut collect = Collect::default();
     assert_eq!(generate(model, prompts, &options, &mut collect).unwrap(), Flow::Continue);
     collect.answers.sort_by_key(|(index, _)| *index);
@@ -75,7 +75,7 @@ fn tokens_are_counted_as_a_user_would() {
     let model = gguf(1);
     let prompts = prompts(&model);
     let mut collect = Collect::default();
-    let options = GenerationOptions { max_tokens: 1, stop: &[], batch: 8 };
+    let options = GenerationOptions { max_tokens: 1, stop: &[], batch: 8, ..Default::default() };
     generate(&model, &prompts, &options, &mut collect).unwrap();
     let read: usize = prompts.iter().map(Vec::len).sum();
     assert_eq!(
@@ -143,7 +143,7 @@ fn quantized_files_load_and_stay_near_the_exact_one() {
 #[test]
 fn prompts_over_the_context_are_refused() {
     let model = gguf(1);
-    let options = GenerationOptions { max_tokens: 10, stop: &[], batch: 1 };
+    let options = GenerationOptions { max_tokens: 10, stop: &[], batch: 1, ..Default::default() };
     let error = generate(&model, &[vec![5; 503]], &options, &mut Collect::default()).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { index: 0, tokens: 503, new: 10, context: 512 }), "{error}");
 }
@@ -154,7 +154,7 @@ fn infinite_logits_are_a_divergence() {
     let mut tiny = TinyModel::new(1, true);
     (0..64).for_each(|i| tiny.set(Part::Norm, i, f32::MAX));
     let model = load(&tiny.write_gguf(folder.path(), GgmlDType::F32)).unwrap();
-    let options = GenerationOptions { max_tokens: 4, stop: &[], batch: 2 };
+    let options = GenerationOptions { max_tokens: 4, stop: &[], batch: 2, ..Default::default() };
     let error = generate(&model, &prompts(&model), &options, &mut Collect::default()).unwrap_err();
     assert!(matches!(error, ModelError::Diverged), "{error}");
 }

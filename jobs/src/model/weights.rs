@@ -116,7 +116,7 @@ fn matrix(source: &dyn TensorSource, config: &LlamaConfig, parts: &[Part]) -> Re
 }
 
 /// Writes the transpose of rows of this `width` into a matrix with `columns`, square by square for the cache.
-fn turn(rows: &[f32], width: usize, target: &mut [f32], columns: usize) {
+pub(crate) fn turn(rows: &[f32], width: usize, target: &mut [f32], columns: usize) {
     const SQUARE: usize = 16;
     for (block, rows) in rows.chunks(SQUARE * width).enumerate() {
         for first in (0..width).step_by(SQUARE) {
@@ -139,7 +139,7 @@ fn finite(source: &dyn TensorSource, part: Part) -> Result<Vec<f32>, ModelError>
 }
 
 /// Looks at the exponent bits, without a branch per value.
-fn all_finite(values: &[f32]) -> bool {
+pub(crate) fn all_finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;
     let bad = |bad: bool, value: &f32| bad | (value.to_bits() & EXPONENT == EXPONENT);
     values.chunks(4096).all(|chunk| !chunk.iter().fold(false, bad))

@@ -10,6 +10,10 @@ mod run;
 mod signals;
 
 #[cfg(test)]
+mod embed_tests;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub use run::run;
