@@ -111,5 +111,6 @@ CATALOGUE: tuple[Work, ...] = (
     Work(
         "load", "loading to the first token", ours("load"),
         (Side("llama.cpp Q4_1 as it ships", LLAMA, "load", "q4_1"),), limit=Limit.NONE, ceiling=1.5,
+        agreement="answers",
     ),
 )

@@ -159,10 +159,11 @@ def conditions_text(conditions: dict[str, Any]) -> str:
     """Where and how it was measured."""
     limit = conditions["limits"]
     packages = ", ".join(conditions["packages"])
-    return (
+    warning = "A short check: these figures say nothing. " if conditions["quick"] else ""
+    return warning + (
         f"Measured on {conditions['date']}: {conditions['cpu']}, {conditions['threads']} cores, "
         f"{conditions['memory'] / 1e9:.0f} GB, load average before the run {conditions['load_average']:.2f}; "
-        f"medians of {conditions['repeats']}. The machine reached {limit['gflops']:.0f} GFLOPS in f32 matrix "
+        f"medians of {conditions['repeats']} runs. The machine reached {limit['gflops']:.0f} GFLOPS in f32 matrix "
         f"products and read {limit['bandwidth'] / 1e9:.1f} GB/s in the same run. llama.cpp was compiled with "
         f"{', '.join(conditions['llama_cpp'])}. Peers: {packages}."
     )
