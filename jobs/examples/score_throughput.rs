@@ -68,7 +68,9 @@ fn plain(model: &LoadedModel, candidates: &[Candidates]) -> Result<f64, Box<dyn 
             let text = [candidates.prompt.as_slice(), continuation].concat();
             let wanted: Vec<u32> = (candidates.prompt.len() as u32 - 1..text.len() as u32).collect();
             let mut cache = KvCache::new(model.llama.config(), text.len());
-            model.llama.forward_at(&mut [Segment { tokens: &text, cache: &mut cache }], &wanted)?;
+            model
+                .llama
+                .forward_at(&mut [Segment { tokens: &text, cache: &mut cache, adapter: None }], &wanted)?;
         }
     }
     Ok(started.elapsed().as_secs_f64())

@@ -66,7 +66,8 @@ fn read_and_write(model: &LoadedModel, rows: usize) -> Result<(f64, f64), Box<dy
 }
 
 fn step(model: &LoadedModel, caches: &mut [KvCache], tokens: &[u32]) -> Result<(), Box<dyn Error>> {
-    let mut segments: Vec<Segment<'_>> = caches.iter_mut().map(|cache| Segment { tokens, cache }).collect();
+    let mut segments: Vec<Segment<'_>> =
+        caches.iter_mut().map(|cache| Segment { tokens, cache, adapter: None }).collect();
     model.llama.forward(&mut segments)?;
     Ok(())
 }

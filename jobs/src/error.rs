@@ -128,7 +128,8 @@ impl JobError {
 /// Digests are checked before a model is read, so a file that is wrong is wrong at its source.
 fn answer_class(error: &AnswerError) -> ExitClass {
     match error {
-        AnswerError::Load { source: ModelError::Read { source, .. }, .. } => {
+        AnswerError::Load { source: ModelError::Read { source, .. }, .. }
+        | AnswerError::Adapter { source: ModelError::Read { source, .. }, .. } => {
             read_class(source, ExitClass::InvalidInput)
         }
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,

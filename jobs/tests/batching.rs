@@ -99,8 +99,10 @@ fn plain(model: &LoadedModel, prompt: &[u32], continuation: &[u32]) -> f64 {
     let text = [prompt, continuation].concat();
     let mut cache = KvCache::new(model.llama.config(), text.len());
     let wanted: Vec<u32> = (prompt.len() as u32 - 1..text.len() as u32 - 1).collect();
-    let logits =
-        model.llama.forward_at(&mut [Segment { tokens: &text, cache: &mut cache }], &wanted).unwrap();
+    let logits = model
+        .llama
+        .forward_at(&mut [Segment { tokens: &text, cache: &mut cache, adapter: None }], &wanted)
+        .unwrap();
     let rows: Vec<Vec<f32>> = logits.to_vec2().unwrap();
     let log_probability = |(row, token): (&Vec<f32>, &u32)| {
         let total = row.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();

@@ -1,17 +1,19 @@
 //! From a question to a chat, through the model, to an answer.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use empiric_schema::artifact::Digest;
+use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::id::ItemId;
-use empiric_schema::version::SystemVersion;
+use empiric_schema::version::{ModelBinding, SystemVersion};
 
 use super::demonstrations::Selector;
 use super::error::AnswerError;
+use super::trimmed::Trimmed;
 use crate::model::{
-    Finish, Flow, Generated, GenerationOptions, LoadedModel, Message, ModelError, Observer, Role, Totals,
-    generate, load,
+    Adapter, Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError,
+    ModelFiles, Observer, Role, Totals, generate, load_with, stream,
 };
 use crate::telemetry_names as names;
 
@@ -46,6 +48,17 @@ pub struct Answer {
     pub finish: Finish,
 }
 
+impl Answer {
+    fn new(prompt_tokens: usize, generated: Generated) -> Self {
+        Self {
+            text: generated.text.trim().to_owned(),
+            prompt_tokens: prompt_tokens as u32,
+            completion_tokens: generated.tokens.len() as u32,
+            finish: generated.finish,
+        }
+    }
+}
+
 /// Watches answers as they come.
 pub trait AnswerObserver {
     /// Called before each pass of the model with what will have been used after it.
@@ -63,39 +76,57 @@ pub struct Answerer {
 }
 
 impl Answerer {
-    /// Loads the version's model and demonstrations from the paths of its artifacts.
+    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with weights as
+    /// 32-bit floats: for many questions at a time.
     ///
     /// # Errors
-    /// An artifact without a path, files that are damaged or of another kind, or a version that asks for
-    /// what this runtime cannot do.
-    #[tracing::instrument(skip_all, fields(model = %version.model.id))]
+    /// An artifact without a path, files that are damaged or of another kind, an adapter of another model, or
+    /// a version that asks for what this runtime cannot do.
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
+        Self::load_with(version, inputs, LoadOptions::default())
+    }
+
+    /// As [`Self::load`], with weights kept as the options say.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    #[tracing::instrument(skip_all, fields(model = %version.model.id))]
+    pub fn load_with(
+        version: SystemVersion,
+        inputs: &BTreeMap<Digest, PathBuf>,
+        options: LoadOptions,
+    ) -> Result<Self, AnswerError> {
         check(&version)?;
-        let weights = &version.model.weights.digest;
-        let missing = || AnswerError::MissingInput { what: "the weights", digest: weights.clone() };
-        let path = inputs.get(weights).ok_or_else(missing)?;
+        let files = model_files(&version.model, inputs)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let model = load(path).map_err(|source| failed(path, source))?;
-        Ok(Self { version, model, demonstrations })
+        let failed = |source| AnswerError::Load { path: files.weights.clone(), source };
+        let model = load_with(&files, options).map_err(failed)?;
+        let adapter = adapter(&model, &version, inputs)?;
+        Ok(Self { version, model: model.with_adapter(adapter), demonstrations })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
     ///
     /// # Errors
-    /// The version has other weights, or its demonstrations cannot be read.
+    /// The version has other weights, or its adapter or demonstrations cannot be read.
     pub fn with_version(
         self,
         version: SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
     ) -> Result<Self, AnswerError> {
         check(&version)?;
-        if version.model.weights != self.version.model.weights {
+        let own = &self.version.model;
+        if version.model.weights != own.weights || version.model.files != own.files {
             return Err(AnswerError::Unsupported(
                 "the version has other weights than those loaded".to_owned(),
             ));
         }
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        Ok(Self { version, model: self.model, demonstrations })
+        let adapter = match version.adapter == self.version.adapter {
+            true => self.model.adapter.clone(),
+            false => adapter(&self.model, &version, inputs)?,
+        };
+        Ok(Self { version, model: self.model.with_adapter(adapter), demonstrations })
     }
 
     /// The version that answers.
@@ -166,6 +197,37 @@ impl Answerer {
         self.model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
     }
 
+    /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
+    /// answer's text. Returns nothing where the receiver stopped it.
+    ///
+    /// # Errors
+    /// A prompt that is too long for the model, or numbers that are none.
+    pub fn answer_stream(
+        &self,
+        question: &Question<'_>,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let span = self.span(1);
+        let _entered = span.enter();
+        let prompt = self.prompt(question)?;
+        let decoding = &self.version.decoding;
+        let options = GenerationOptions {
+            max_tokens: decoding.max_tokens as usize,
+            stop: &decoding.stop,
+            batch: 1,
+            ..Default::default()
+        };
+        let mut trimmed = Trimmed::default();
+        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
+        let Some(answer) = stream(&self.model, &prompt, &options, &mut on_piece)? else {
+            return Ok(None);
+        };
+        let answer = Answer::new(prompt.len(), answer);
+        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
+        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
+        Ok(Some(answer))
+    }
+
     fn prompts(&self, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
         questions.iter().map(|question| self.prompt(question)).collect()
     }
@@ -189,9 +251,7 @@ impl Answerer {
 }
 
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
-    let problem = if version.adapter.is_some() {
-        "adapters are not supported yet"
-    } else if version.decoding.max_tokens == 0 {
+    let problem = if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
         "the user template has no `{{input}}`: all questions would be the same"
@@ -201,8 +261,37 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
     Err(AnswerError::Unsupported(problem.to_owned()))
 }
 
-fn failed(path: &Path, source: ModelError) -> AnswerError {
-    AnswerError::Load { path: path.to_owned(), source }
+/// Where the files of a model lie.
+fn model_files(model: &ModelBinding, inputs: &BTreeMap<Digest, PathBuf>) -> Result<ModelFiles, AnswerError> {
+    let mut files = BTreeMap::new();
+    for (name, artifact) in &model.files {
+        files.insert(name.clone(), path(inputs, "a file of the model", artifact)?.clone());
+    }
+    Ok(ModelFiles { weights: path(inputs, "the weights", &model.weights)?.clone(), files })
+}
+
+/// The version's adapter, checked against the loaded weights.
+fn adapter(
+    model: &LoadedModel,
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+) -> Result<Option<Arc<Adapter>>, AnswerError> {
+    let Some(adapter) = &version.adapter else {
+        return Ok(None);
+    };
+    let config = path(inputs, "the adapter's configuration", &adapter.config)?;
+    let weights = path(inputs, "the adapter's weights", &adapter.weights)?;
+    let loaded = model.load_adapter(config, weights, version.model.id.as_str());
+    loaded.map(Some).map_err(|source| AnswerError::Adapter { path: weights.clone(), source })
+}
+
+fn path<'a>(
+    inputs: &'a BTreeMap<Digest, PathBuf>,
+    what: &'static str,
+    artifact: &ArtifactRef,
+) -> Result<&'a PathBuf, AnswerError> {
+    let missing = || AnswerError::MissingInput { what, digest: artifact.digest.clone() };
+    inputs.get(&artifact.digest).ok_or_else(missing)
 }
 
 /// Turns generated tokens into answers.
@@ -219,13 +308,7 @@ impl Observer for Forward<'_> {
     }
 
     fn finished(&mut self, index: usize, answer: Generated) -> Flow {
-        let answer = Answer {
-            text: answer.text.trim().to_owned(),
-            prompt_tokens: self.prompts[index].len() as u32,
-            completion_tokens: answer.tokens.len() as u32,
-            finish: answer.finish,
-        };
-        self.observer.answered(index, answer)
+        self.observer.answered(index, Answer::new(self.prompts[index].len(), answer))
     }
 }
 

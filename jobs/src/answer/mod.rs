@@ -8,6 +8,7 @@ mod bm25;
 mod demonstrations;
 mod error;
 mod score;
+mod trimmed;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
 pub use error::AnswerError;

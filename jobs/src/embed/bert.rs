@@ -48,7 +48,7 @@ impl Bert {
 
     fn embed(&self, texts: &[&[u32]]) -> Result<Tensor, EmbedError> {
         let width = self.config.hidden;
-        let count = texts.iter().map(|text| text.len()).sum();
+        let count: usize = texts.iter().map(|text| text.len()).sum();
         let mut rows = Vec::with_capacity(count * width);
         let mut positions = Vec::with_capacity(count * width);
         for text in texts {

@@ -318,8 +318,8 @@ mod tests {
         let mut packed = long[..36 * width].to_vec();
         packed.extend(&short[..4 * width]);
         let mut segments = [
-            Segment { tokens: &tokens[..36], cache: first },
-            Segment { tokens: &tokens[..4], cache: second },
+            Segment { tokens: &tokens[..36], cache: first, adapter: None },
+            Segment { tokens: &tokens[..4], cache: second, adapter: None },
         ];
         let start = attention.run(&packed, &mut segments);
         segments.iter_mut().for_each(|s| s.cache.advance(s.tokens.len()));

@@ -14,6 +14,12 @@ pub enum ModelError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that belongs to the model was not given.
+    #[error("the model's files have no `{name}`; a safetensors model needs it beside its weights")]
+    MissingFile {
+        /// Its name in Hugging Face's layout.
+        name: &'static str,
+    },
     /// The beginning of the file is not what the format says.
     #[error("the header of the {format} file is malformed: {reason}")]
     Header {
@@ -53,6 +59,38 @@ pub enum ModelError {
         found: Vec<usize>,
         /// The shape that the configuration calls for.
         expected: Vec<usize>,
+    },
+    /// A tensor's numbers are of a kind that cannot be read alone.
+    #[error("tensor `{tensor}` holds {found}; expected F32, F16 or BF16")]
+    Type {
+        /// Its name in the file.
+        tensor: String,
+        /// What the file says.
+        found: String,
+    },
+    /// An adapter has a tensor that belongs to no layer which its configuration names.
+    #[error(
+        "the adapter's tensor `{tensor}` belongs to none of the linear layers that its configuration names in the base's {layers} blocks"
+    )]
+    UnexpectedTensor {
+        /// Its name in the file.
+        tensor: String,
+        /// Blocks of the base.
+        layers: usize,
+    },
+    /// An adapter was made for another model.
+    #[error("the adapter was trained on `{found}`, but the model is `{model}`")]
+    OtherBase {
+        /// The name in the adapter's configuration.
+        found: String,
+        /// The name of the model that is loaded.
+        model: String,
+    },
+    /// An adapter was checked against another model than the one it is used with.
+    #[error("the adapter of the segment at place {index} was loaded for a model of other sizes")]
+    OtherSizes {
+        /// Its place in the call.
+        index: usize,
     },
     /// A tensor's bytes reach over the end of the file: the file was cut or its header lies.
     #[error("tensor `{tensor}` ends at byte {end}, but the file has {size}: it is truncated")]

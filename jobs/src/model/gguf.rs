@@ -6,12 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 
-use super::config::{LlamaConfig, field};
+use super::config::{DEFAULT_ROPE_BASE, LlamaConfig, field};
 use super::error::ModelError;
+use super::gguf_limits;
+use super::rope_scaling::RopeScaling;
+use super::safetensors::finite;
 use super::weights::{Part, TensorSource};
 
-/// A header longer than this is refused: real ones hold a vocabulary and take a few megabytes, and
-/// a lying one could make the parser reserve many times its length.
+/// A header longer than this is refused: real ones hold a vocabulary and take a few megabytes.
 const MAX_HEADER: usize = 32 << 20;
 const MAX_DIMENSION: usize = 1 << 28;
 
@@ -88,10 +90,18 @@ impl TensorSource for GgufFile {
 
     fn rope_factors(&self) -> Result<Option<Vec<f32>>, ModelError> {
         const NAME: &str = "rope_freqs.weight";
-        match self.content.tensor_infos.contains_key(NAME) {
-            true => self.values(NAME, &[self.config.head_dim / 2]).map(Some),
-            false => Ok(None),
+        let linear = rope_scaling(&self.metadata())?.factors(&self.config);
+        if !self.content.tensor_infos.contains_key(NAME) {
+            return Ok(linear);
         }
+        let mut factors = finite(self.values(NAME, &[self.config.head_dim / 2])?, NAME)?;
+        if let Some(factor) = factors.iter().find(|factor| **factor <= 0.0) {
+            return Err(field(NAME, factor, "positive numbers"));
+        }
+        if let Some(linear) = linear {
+            factors.iter_mut().zip(linear).for_each(|(factor, linear)| *factor *= linear);
+        }
+        Ok(Some(factors))
     }
 
     fn read(&self, part: Part) -> Result<Vec<f32>, ModelError> {
@@ -137,7 +147,9 @@ fn half_rotation(rows: &[f32], width: usize, head_dim: usize) -> Vec<f32> {
 }
 
 fn parse_header(bytes: &[u8]) -> Result<Content, ModelError> {
-    let mut header = Cursor::new(&bytes[..bytes.len().min(MAX_HEADER)]);
+    let header = &bytes[..bytes.len().min(MAX_HEADER)];
+    gguf_limits::check(header).map_err(malformed)?;
+    let mut header = Cursor::new(header);
     // The parser divides by the file's alignment, which a damaged file may say to be zero.
     let parsed = catch_unwind(AssertUnwindSafe(|| Content::read(&mut header)));
     let content = match parsed {
@@ -163,11 +175,7 @@ fn llama_config(metadata: &Metadata<'_>) -> Result<LlamaConfig, ModelError> {
     if architecture != "llama" {
         return Err(ModelError::Architecture { found: architecture.to_owned() });
     }
-    if let Ok(scaling) = metadata.text("llama.rope.scaling.type")
-        && scaling != "none"
-    {
-        return Err(field("llama.rope.scaling.type", scaling, "none"));
-    }
+    rope_scaling(metadata)?;
     let heads = metadata.size("llama.attention.head_count")?;
     let hidden = metadata.size("llama.embedding_length")?;
     let key_length = metadata.optional("llama.attention.key_length");
@@ -179,11 +187,24 @@ fn llama_config(metadata: &Metadata<'_>) -> Result<LlamaConfig, ModelError> {
         heads,
         kv_heads: metadata.optional("llama.attention.head_count_kv").unwrap_or(heads),
         head_dim: key_length.unwrap_or(hidden / heads.max(1)),
-        rope_base: metadata.number("llama.rope.freq_base").unwrap_or(10_000.0),
+        rope_base: metadata.number("llama.rope.freq_base").unwrap_or(DEFAULT_ROPE_BASE),
         norm_epsilon: f64::from(metadata.number("llama.attention.layer_norm_rms_epsilon")?),
         context: metadata.size("llama.context_length")?,
     }
     .checked()
+}
+
+/// Scaling that the header names; Llama 3's lies in a tensor of its own.
+fn rope_scaling(metadata: &Metadata<'_>) -> Result<RopeScaling, ModelError> {
+    const TYPE: &str = "llama.rope.scaling.type";
+    const OLD: &str = "llama.rope.scale_linear";
+    match metadata.text(TYPE) {
+        Ok("none") => Ok(RopeScaling::None),
+        Ok("linear") => RopeScaling::linear(metadata.number("llama.rope.scaling.factor")?),
+        Ok(other) => Err(field(TYPE, other, "none or linear")),
+        Err(_) if metadata.0.metadata.contains_key(OLD) => RopeScaling::linear(metadata.number(OLD)?),
+        Err(_) => Ok(RopeScaling::None),
+    }
 }
 
 /// Typed access to the header's values.

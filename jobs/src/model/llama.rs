@@ -3,11 +3,13 @@
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use candle_nn::ops::rms_norm;
 
+use super::adapter::{Adapter, Linears, Routes};
 use super::attention::Attention;
 use super::config::LlamaConfig;
 use super::error::ModelError;
 use super::kernels::{add_to, swiglu};
 use super::kv_cache::KvCache;
+use super::linear::{Embedding, Linear};
 use super::rope::Rope;
 
 /// The new tokens of one sequence, and what it has read so far.
@@ -16,31 +18,32 @@ pub struct Segment<'a> {
     pub tokens: &'a [u32],
     /// Must have room for the tokens.
     pub cache: &'a mut KvCache,
+    /// Changes what the network answers to these tokens.
+    pub adapter: Option<&'a Adapter>,
 }
 
-/// One block's weights, matrices as `[in, out]`.
+/// One block's weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Layer {
     pub(crate) attention_norm: Tensor,
     /// Queries, keys and values side by side: `[hidden, query_width + 2 * kv_width]`.
-    pub(crate) qkv: Tensor,
-    pub(crate) attention_output: Tensor,
+    pub(crate) qkv: Linear,
+    pub(crate) attention_output: Linear,
     pub(crate) feed_forward_norm: Tensor,
     /// Gate and up projections side by side: `[hidden, 2 * intermediate]`.
-    pub(crate) gate_up: Tensor,
-    pub(crate) down: Tensor,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
 }
 
-/// A Llama with its weights in memory as 32-bit floats.
+/// A Llama with its weights in memory. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Llama {
     pub(crate) config: LlamaConfig,
-    /// `[vocabulary, hidden]`
-    pub(crate) embedding: Tensor,
+    pub(crate) embedding: Embedding,
     pub(crate) layers: Vec<Layer>,
     pub(crate) norm: Tensor,
-    /// `[vocabulary, hidden]`: the same tensor as `embedding` where the head is tied.
-    pub(crate) head: Tensor,
+    /// Shares the memory of `embedding` where the head is tied.
+    pub(crate) head: Linear,
     pub(crate) rope: Rope,
 }
 
@@ -68,9 +71,15 @@ impl Llama {
     /// As [`Self::forward`], and a wanted position beyond the tokens.
     pub fn forward_at(&self, segments: &mut [Segment<'_>], wanted: &[u32]) -> Result<Tensor, ModelError> {
         self.check(segments)?;
+        // From inside the pool, the many small parallel parts of a pass need no way into it and out again.
+        rayon::scope(|_| self.pass(segments, wanted))
+    }
+
+    fn pass(&self, segments: &mut [Segment<'_>], wanted: &[u32]) -> Result<Tensor, ModelError> {
         let mut hidden = self.embed(segments)?;
+        let routes = Routes::new(segments.iter().map(|s| (s.adapter, s.tokens.len())));
         for (index, layer) in self.layers.iter().enumerate() {
-            hidden = self.block(index, layer, hidden, segments, wanted)?;
+            hidden = self.block(index, layer, hidden, segments, &routes, wanted)?;
         }
         for segment in segments.iter_mut() {
             segment.cache.advance(segment.tokens.len());
@@ -79,7 +88,7 @@ impl Llama {
             return Ok(Tensor::zeros((0, self.config.vocabulary), DType::F32, &Device::Cpu)?);
         }
         let normed = rms_norm(&hidden, &self.norm, self.config.norm_epsilon as f32)?;
-        Ok(normed.matmul(&self.head.t()?)?)
+        self.head.forward(&normed)
     }
 
     fn check(&self, segments: &[Segment<'_>]) -> Result<(), ModelError> {
@@ -94,14 +103,16 @@ impl Llama {
                     context,
                 });
             }
+            if segment.adapter.is_some_and(|adapter| !adapter.base().same_shapes(&self.config)) {
+                return Err(ModelError::OtherSizes { index });
+            }
         }
         Ok(())
     }
 
     fn embed(&self, segments: &[Segment<'_>]) -> Result<Tensor, ModelError> {
         let tokens: Vec<u32> = segments.iter().flat_map(|s| s.tokens).copied().collect();
-        let index = Tensor::from_vec(tokens, total(segments), &Device::Cpu)?;
-        Ok(self.embedding.index_select(&index, 0)?)
+        self.embedding.rows(&tokens)
     }
 
     fn block(
@@ -110,25 +121,46 @@ impl Llama {
         layer: &Layer,
         hidden: Tensor,
         segments: &mut [Segment<'_>],
+        routes: &Routes<'_>,
         wanted: &[u32],
     ) -> Result<Tensor, ModelError> {
         let epsilon = self.config.norm_epsilon as f32;
         let normed = rms_norm(&hidden, &layer.attention_norm, epsilon)?;
-        let qkv = normed.matmul(&layer.qkv)?;
-        let mut mixed = self.attend(index, &qkv, segments)?;
-        let mut hidden = hidden;
-        if index + 1 == self.layers.len() {
-            // Nothing reads the other positions any more.
-            if wanted.is_empty() {
-                return Ok(hidden);
-            }
-            let rows = Tensor::new(wanted, &Device::Cpu)?;
-            (hidden, mixed) = (hidden.index_select(&rows, 0)?, mixed.index_select(&rows, 0)?);
+        let qkv = layer.qkv.forward(&normed)?;
+        routes.add(index, Linears::QueryKeyValue, &normed, &qkv)?;
+        let mixed = self.attend(index, &qkv, segments)?;
+        if index + 1 < self.layers.len() {
+            return self.after_attention(index, layer, hidden, mixed, routes);
         }
-        add_to(&hidden, &mixed.matmul(&layer.attention_output)?)?;
-        let normed = rms_norm(&hidden, &layer.feed_forward_norm, epsilon)?;
-        let active = swiglu(&normed.matmul(&layer.gate_up)?)?;
-        add_to(&hidden, &active.matmul(&layer.down)?)?;
+        // Nothing reads the other positions any more.
+        if wanted.is_empty() {
+            return Ok(hidden);
+        }
+        let rows = Tensor::new(wanted, &Device::Cpu)?;
+        let (hidden, mixed) = (hidden.index_select(&rows, 0)?, mixed.index_select(&rows, 0)?);
+        let routes = Routes::new(wanted_by(segments, wanted));
+        self.after_attention(index, layer, hidden, mixed, &routes)
+    }
+
+    /// The rest of a block: `hidden` is changed where it lies, and returned.
+    fn after_attention(
+        &self,
+        index: usize,
+        layer: &Layer,
+        hidden: Tensor,
+        mixed: Tensor,
+        routes: &Routes<'_>,
+    ) -> Result<Tensor, ModelError> {
+        let output = layer.attention_output.forward(&mixed)?;
+        routes.add(index, Linears::AttentionOutput, &mixed, &output)?;
+        add_to(&hidden, &output)?;
+        let normed = rms_norm(&hidden, &layer.feed_forward_norm, self.config.norm_epsilon as f32)?;
+        let gate_up = layer.gate_up.forward(&normed)?;
+        routes.add(index, Linears::GateUp, &normed, &gate_up)?;
+        let active = swiglu(&gate_up)?;
+        let output = layer.down.forward(&active)?;
+        routes.add(index, Linears::Down, &active, &output)?;
+        add_to(&hidden, &output)?;
         Ok(hidden)
     }
 
@@ -141,11 +173,14 @@ impl Llama {
 }
 
 /// Lends the values of a contiguous 32-bit tensor in main memory.
-pub(crate) fn with_values<R>(tensor: &Tensor, use_values: impl FnOnce(&[f32]) -> R) -> Result<R, ModelError> {
+pub(crate) fn with_values<R>(
+    tensor: &Tensor,
+    use_values: impl FnOnce(&[f32]) -> R,
+) -> candle_core::Result<R> {
     let (storage, layout) = tensor.storage_and_layout();
     match (&*storage, layout.contiguous_offsets()) {
         (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => Ok(use_values(&values[start..end])),
-        _ => Err(candle_core::Error::Msg("expected contiguous 32-bit floats in main memory".into()).into()),
+        _ => candle_core::bail!("expected contiguous 32-bit floats in main memory"),
     }
 }
 
@@ -160,4 +195,16 @@ fn last_positions(segments: &[Segment<'_>]) -> Vec<u32> {
         Some(*end)
     });
     ends.map(|end| end - 1).collect()
+}
+
+/// The adapter of each wanted position.
+fn wanted_by<'a>(
+    segments: &'a [Segment<'_>],
+    wanted: &'a [u32],
+) -> impl Iterator<Item = (Option<&'a Adapter>, usize)> + 'a {
+    let ends: Vec<u32> = last_positions(segments);
+    wanted.iter().map(move |position| {
+        let segment = ends.partition_point(|end| end < position);
+        (segments.get(segment).and_then(|segment| segment.adapter), 1)
+    })
 }

@@ -29,6 +29,10 @@ pub enum Flow {
 pub trait Observer<T = super::Generated> {
     /// Called before each pass of the network with what will have been used after it.
     fn before_pass(&mut self, totals: Totals) -> Flow;
+    /// Called with all new tokens of the answer at `index` when it has more and is not complete.
+    fn extended(&mut self, _index: usize, _tokens: &[u32]) -> Flow {
+        Flow::Continue
+    }
     /// Called when all is done for the prompt at `index`. The order is that in which they finish.
     fn finished(&mut self, index: usize, result: T) -> Flow;
 }

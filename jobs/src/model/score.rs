@@ -78,7 +78,7 @@ pub fn score(
         candidates.continuations.iter().try_for_each(|tokens| schedule::known(config, index, tokens))?;
         sequences.push(Scoring::new(candidates, options.end, &ends));
     }
-    schedule::run(&model.llama, sequences, options.batch, observer)
+    schedule::run(model, sequences, options.batch, observer)
 }
 
 /// Nodes that are read one after another.

@@ -31,7 +31,7 @@ fn scores(
 /// The logarithms of all probabilities after these tokens, by the formula, in 64 bits.
 fn log_softmax(model: &LoadedModel, tokens: &[u32]) -> Vec<f64> {
     let mut cache = KvCache::new(model.llama.config(), tokens.len());
-    let logits = model.llama.forward(&mut [Segment { tokens, cache: &mut cache }]).unwrap();
+    let logits = model.llama.forward(&mut [Segment { tokens, cache: &mut cache, adapter: None }]).unwrap();
     let logits: Vec<f32> = logits.flatten_all().unwrap().to_vec1().unwrap();
     let total = logits.iter().map(|value| f64::from(*value).exp()).sum::<f64>().ln();
     logits.into_iter().map(|value| f64::from(value) - total).collect()

@@ -5,6 +5,8 @@ use empiric_schema::grade::Assertion;
 use empiric_schema::job::*;
 use empiric_schema::version::Demonstrations;
 
+mod adapter;
+
 use super::fixture::{ITEMS, Job, evaluation, lines, reference, version};
 
 fn params(job: &mut Job) -> &mut EvaluateParams {

@@ -48,7 +48,7 @@ fn free(
         picked: 0,
         count: 0,
     });
-    schedule::run(&model.llama, sequences.collect(), options.batch, observer)
+    schedule::run(model, sequences.collect(), options.batch, observer)
 }
 
 fn choose(
@@ -65,7 +65,7 @@ fn choose(
         fit(model.llama.config(), index, prompt, trie.depth())?;
         sequences.push(Choosing::new(prompt, options.choices, &model.tokenizer, trie, picker));
     }
-    schedule::run(&model.llama, sequences, options.batch, observer)
+    schedule::run(model, sequences, options.batch, observer)
 }
 
 /// The tree of the texts' tokens, which most prompts have in common.

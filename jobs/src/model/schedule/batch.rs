@@ -6,7 +6,8 @@ use super::queue::Queue;
 use super::sequence::{Next, Reading, Sequence};
 use super::slots::{Slot, Slots};
 use crate::model::error::ModelError;
-use crate::model::llama::{Llama, Segment, with_values};
+use crate::model::files::LoadedModel;
+use crate::model::llama::{Segment, with_values};
 use crate::model::observe::{Flow, Observer, Totals};
 
 /// Tokens that one pass reads at most. Larger passes gain nothing and cost memory.
@@ -21,14 +22,14 @@ const LOOK_AHEAD: usize = 64;
 /// Works the sequences off, at most `batch` at a time. Results do not depend on `batch` or on the order, as
 /// far as sums of floats do not: sequences share no arithmetic.
 pub(crate) fn run<'a, S: Sequence<'a>>(
-    llama: &Llama,
+    model: &LoadedModel,
     sequences: Vec<S>,
     batch: usize,
     observer: &mut dyn Observer<S::Output>,
 ) -> Result<Flow, ModelError> {
     let (queue, size) = (Queue::new(sequences), batch.max(1));
-    let slots = Slots::new(llama.config(), size, queue.largest());
-    let mut batch = Batch { llama, queue, slots, size, active: Vec::new(), finished: Totals::default() };
+    let slots = Slots::new(model.llama.config(), size, queue.largest());
+    let mut batch = Batch { model, queue, slots, size, active: Vec::new(), finished: Totals::default() };
     while batch.admit() {
         let parts = batch.parts();
         if observer.before_pass(batch.totals(&parts)) == Flow::Stop {
@@ -70,7 +71,7 @@ impl<'a, S: Sequence<'a>> Active<'a, S> {
 }
 
 struct Batch<'a, 'm, S> {
-    llama: &'m Llama,
+    model: &'m LoadedModel,
     queue: Queue<'a, S>,
     slots: Slots<'m>,
     /// Most sequences at a time.
@@ -160,7 +161,7 @@ impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
             wanted.extend((end - active.logits(*part)..end).map(|at| at as u32));
             start = end;
         }
-        let logits = self.llama.forward_at(&mut self.segments(parts), &wanted)?;
+        let logits = self.model.llama.forward_at(&mut self.segments(parts), &wanted)?;
         if !wanted.is_empty() {
             with_values(&logits, |values| self.hand_out(values, parts))??;
         }
@@ -172,17 +173,19 @@ impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
     }
 
     fn segments(&mut self, parts: &[usize]) -> Vec<Segment<'_>> {
+        let adapter = self.model.adapter.as_deref();
         let reading = self.active.iter_mut().zip(parts).filter(|(_, part)| **part > 0);
         reading
             .map(|(active, part)| Segment {
                 tokens: &active.reading.tokens[active.done..][..*part],
                 cache: &mut active.slot.cache,
+                adapter,
             })
             .collect()
     }
 
     fn hand_out(&mut self, logits: &[f32], parts: &[usize]) -> Result<(), ModelError> {
-        let vocabulary = self.llama.config().vocabulary;
+        let vocabulary = self.model.llama.config().vocabulary;
         let mut rest = logits;
         let mut work = Vec::with_capacity(self.active.len());
         for (active, part) in self.active.iter_mut().zip(parts) {
@@ -206,6 +209,9 @@ impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
             }
             match active.sequence.next()? {
                 Next::Read(reading) => {
+                    if observer.extended(active.index, active.sequence.answer()) == Flow::Stop {
+                        flow = Flow::Stop;
+                    }
                     active.begin(reading);
                     self.active.push(active);
                 }

@@ -40,6 +40,11 @@ pub(crate) trait Sequence<'a>: Send {
     /// Most tokens that its cache ever holds.
     fn room(&self) -> usize;
 
+    /// New tokens of the answer so far; none where there is no answer in the making.
+    fn answer(&self) -> &[u32] {
+        &[]
+    }
+
     /// What it has used so far, once it was begun.
     fn usage(&self) -> Totals;
 
