@@ -6,10 +6,10 @@ CARGO ?= cargo
 PYTHON ?= python3
 EMPIRIC = target/release/empiric
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench-runtime clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: ## Check the tools and say what is missing
 	@sh scripts/setup.sh
@@ -35,6 +35,11 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) check --locked -p empiric-schema
 	$(CARGO) check --locked -p empiric-workflows
 	$(CARGO) check --locked -p empiric-jobs
+
+bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (builds first, then about 20 minutes)
+	@echo "== building the release program of the benchmark (once)"
+	$(CARGO) build --release --locked -p empiric-jobs --example bench_runtime
+	$(PYTHON) benches/runtime/run.py $(BENCH)
 
 clean: ## Remove what was built, not what was fetched
 	$(CARGO) clean
