@@ -34,6 +34,10 @@ impl<'a> Sequence<'a> for Free<'a> {
         self.prompt.len() + self.options.max_tokens
     }
 
+    fn readings(&self) -> usize {
+        self.options.max_tokens
+    }
+
     fn usage(&self) -> Totals {
         Totals { prompt_tokens: self.prompt.len() as u64, completion_tokens: self.count }
     }

@@ -40,6 +40,9 @@ pub(crate) trait Sequence<'a>: Send {
     /// Most tokens that its cache ever holds.
     fn room(&self) -> usize;
 
+    /// Most readings that it takes.
+    fn readings(&self) -> usize;
+
     /// What it has used so far, once it was begun.
     fn usage(&self) -> Totals;
 
