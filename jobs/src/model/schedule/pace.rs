@@ -4,7 +4,8 @@
 //! once also write their answers at once, in many such passes. If instead so many join in each pass as leave,
 //! the single tokens of answers always ride along with the many of prompts.
 
-/// A pass with fewer tokens wastes the machine.
+/// A pass with fewer tokens wastes the machine: on two cores a row of 32 costs 1.6 times, a row of 16 more than
+/// twice a row of 128 or more.
 const LEAST: usize = 128;
 
 /// The pace at which sequences join.
