@@ -11,6 +11,7 @@ use crate::durable_file::WriteError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::train::TrainError;
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,9 @@ pub enum JobError {
     /// The system cannot be loaded or cannot answer.
     #[error("the system cannot answer")]
     Answer(#[from] AnswerError),
+    /// The model cannot learn.
+    #[error("the model cannot be trained")]
+    Train(#[from] TrainError),
     /// An output cannot be written.
     #[error("an output cannot be written")]
     Write(#[from] WriteError),
@@ -102,6 +106,7 @@ impl JobError {
             Self::Items(ItemsError::Line { .. }) | Self::Grade(_) => ExitClass::InvalidInput,
             Self::Corrupt { .. } => ExitClass::ArtifactCorrupt,
             Self::Answer(error) => answer_class(error),
+            Self::Train(error) => train_class(error),
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
             Self::Panic(_) => ExitClass::BugOrUnknown,
@@ -128,6 +133,18 @@ fn answer_class(error: &AnswerError) -> ExitClass {
         }
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+fn train_class(error: &TrainError) -> ExitClass {
+    match error {
+        TrainError::Load { source: ModelError::Read { source, .. }, .. } => {
+            read_class(source, ExitClass::InvalidInput)
+        }
+        TrainError::Diverged { .. } => ExitClass::Diverged,
+        TrainError::Write(error) => write_class(&error.source),
+        TrainError::Tensor(_) | TrainError::Values { .. } => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
     }
 }

@@ -14,3 +14,4 @@ pub mod model;
 pub mod progress;
 pub mod runner;
 pub mod telemetry_names;
+pub mod train;

@@ -4,5 +4,6 @@
 
 mod context;
 pub mod evaluate;
+pub mod train_sft;
 
 pub(crate) use context::{Context, Done};

@@ -11,5 +11,7 @@ mod signals;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod training_tests;
 
 pub use run::run;
