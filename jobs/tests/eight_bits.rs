@@ -59,10 +59,9 @@ fn answers(model: &LoadedModel, batch: usize, max_tokens: usize) -> Vec<Generate
 #[test]
 fn eight_bits_answer_as_thirty_two_do() {
     let expected = answers(&model(Precision::F32), 8, 16);
-    let found = answers(&model(Precision::Q8_0), 8, 16);
-    let equal = expected.iter().zip(&found).filter(|(expected, found)| expected == found).count();
     // The file's own 4 bits are taken over, so that only the order of sums differs.
-    assert_eq!(equal, QUESTIONS.len());
+    assert_eq!(answers(&model(Precision::Q8_0), 8, 16), expected);
+    assert_eq!(answers(&model(Precision::AsStored), 1, 16), expected);
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn pieces_of_a_stream_are_the_answer_of_a_batch() {
             assert_eq!(pieces.concat(), answer.text);
             let ends = stop.iter().filter_map(|stop| whole.text.find(stop.as_str())).min();
             assert_eq!(answer.text, whole.text[..ends.unwrap_or(whole.text.len())]);
-            assert!(pieces.len() > 1 || answer.tokens.len() < 3, "{pieces:?}");
+            assert!(pieces.len() > 1 || !stop.is_empty(), "{pieces:?}");
         }
     }
 }

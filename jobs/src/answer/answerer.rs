@@ -13,7 +13,7 @@ use super::error::AnswerError;
 use super::trimmed::Trimmed;
 use crate::model::{
     Adapter, Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError,
-    ModelFiles, Observer, Role, Totals, generate, load_with, stream,
+    ModelFiles, Observer, Precision, Role, Totals, generate, load_with, stream,
 };
 use crate::telemetry_names as names;
 
@@ -76,14 +76,14 @@ pub struct Answerer {
 }
 
 impl Answerer {
-    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with weights as
-    /// 32-bit floats: for many questions at a time.
+    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with the weights
+    /// as they are in their file.
     ///
     /// # Errors
     /// An artifact without a path, files that are damaged or of another kind, an adapter of another model, or
     /// a version that asks for what this runtime cannot do.
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
-        Self::load_with(version, inputs, LoadOptions::default())
+        Self::load_with(version, inputs, LoadOptions { weights: Precision::AsStored })
     }
 
     /// As [`Self::load`], with weights kept as the options say.

@@ -164,6 +164,22 @@ fn eight_bit_weights_stay_near_for_tied_and_own_heads() {
 }
 
 #[test]
+fn weights_stay_as_stored_where_that_rounds_nothing() {
+    let folder = TempDir::new().unwrap();
+    let tiny = TinyModel::new(3, true);
+    for dtype in
+        [GgmlDType::Q4_0, GgmlDType::Q4_1, GgmlDType::Q5_0, GgmlDType::Q5_1, GgmlDType::Q8_0, GgmlDType::F16]
+    {
+        let weights = tiny.write_gguf(folder.path(), dtype);
+        let expected = logits(&load(&weights).unwrap());
+        let options = LoadOptions { weights: Precision::AsStored };
+        let stored = load_with(&files(&weights, BTreeMap::new()), options).unwrap();
+        let found = distance(&expected, &logits(&stored));
+        assert!(found < 1e-5, "{dtype:?}: {found}");
+    }
+}
+
+#[test]
 fn linear_scaling_reads_positions_between() {
     let config = tiny::config();
     let (plain, stretched) = (Rope::new(&config, None, 40), Rope::new(&config, Some(&[4.0; 8]), 40));

@@ -19,6 +19,9 @@ pub enum Precision {
     /// Files in ggml's formats of 4, 5 or 8 bits without super-blocks (Q4_0 to Q8_0) are taken over as they
     /// are. Other weights are rounded as for ggml's Q8_0.
     Q8_0,
+    /// Each matrix as [`Self::Q8_0`] where that takes the file over as it is, and as [`Self::F32`] elsewhere:
+    /// the quickest way that rounds nothing.
+    AsStored,
 }
 
 /// A linear layer's weights.

@@ -156,24 +156,24 @@ impl Reader<'_> {
     }
 
     fn embedding(&self) -> Result<Embedding, ModelError> {
-        match self.precision {
-            Precision::F32 => Ok(Embedding::Dense(self.vector(Part::Embedding)?)),
-            Precision::Q8_0 => Ok(Embedding::Quantized(Arc::new(self.quantized(&[Part::Embedding])?))),
+        match self.quantized(&[Part::Embedding])? {
+            None => Ok(Embedding::Dense(self.vector(Part::Embedding)?)),
+            Some(table) => Ok(Embedding::Quantized(Arc::new(table))),
         }
     }
 
     fn head(&self) -> Result<Linear, ModelError> {
-        match self.precision {
-            Precision::F32 => Ok(Linear::DenseHead(self.vector(Part::Head)?)),
-            Precision::Q8_0 => Ok(Linear::Quantized(Arc::new(self.quantized(&[Part::Head])?))),
+        match self.quantized(&[Part::Head])? {
+            None => Ok(Linear::DenseHead(self.vector(Part::Head)?)),
+            Some(weights) => Ok(Linear::Quantized(Arc::new(weights))),
         }
     }
 
     /// Parts with the same input, side by side.
     fn linear(&self, parts: &[Part]) -> Result<Linear, ModelError> {
-        match self.precision {
-            Precision::F32 => Ok(Linear::Dense(self.dense(parts)?)),
-            Precision::Q8_0 => Ok(Linear::Quantized(Arc::new(self.quantized(parts)?))),
+        match self.quantized(parts)? {
+            None => Ok(Linear::Dense(self.dense(parts)?)),
+            Some(weights) => Ok(Linear::Quantized(Arc::new(weights))),
         }
     }
 
@@ -198,16 +198,28 @@ impl Reader<'_> {
         Ok(Tensor::from_vec(values, (width, columns), &Device::Cpu)?)
     }
 
-    fn quantized(&self, parts: &[Part]) -> Result<Q8Matrix, ModelError> {
+    /// Parts side by side as 8-bit runs, where the precision wants them so.
+    fn quantized(&self, parts: &[Part]) -> Result<Option<Q8Matrix>, ModelError> {
         let mut runs = Vec::new();
         for part in parts {
-            match self.source.runs(*part)? {
-                Some(own) if own.iter().all(Run::is_finite) => runs.extend(own),
-                Some(_) => return Err(ModelError::NotFinite { tensor: self.source.name(*part) }),
-                None => runs.par_extend(self.finite(*part)?.par_chunks(RUN).map(Run::rounded)),
+            match self.runs(*part)? {
+                Some(own) => runs.extend(own),
+                None => return Ok(None),
             }
         }
-        Q8Matrix::new(&runs, parts[0].shape(self.config)[1])
+        Q8Matrix::new(&runs, parts[0].shape(self.config)[1]).map(Some)
+    }
+
+    fn runs(&self, part: Part) -> Result<Option<Vec<Run>>, ModelError> {
+        if self.precision == Precision::F32 {
+            return Ok(None);
+        }
+        match self.source.runs(part)? {
+            Some(own) if own.iter().all(Run::is_finite) => Ok(Some(own)),
+            Some(_) => Err(ModelError::NotFinite { tensor: self.source.name(part) }),
+            None if self.precision == Precision::AsStored => Ok(None),
+            None => Ok(Some(self.finite(part)?.par_chunks(RUN).map(Run::rounded).collect())),
+        }
     }
 
     fn finite(&self, part: Part) -> Result<Vec<f32>, ModelError> {
