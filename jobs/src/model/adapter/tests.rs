@@ -93,6 +93,27 @@ fn rows_of_one_batch_have_their_own_adapters() {
 }
 
 #[test]
+fn each_wanted_position_has_its_own_adapter() {
+    let model = TinyModel::new(2, true);
+    let base = loaded(&model);
+    let first = adapter(&TinyAdapter::new(3, &model, &ALL), &model).unwrap();
+    let second = adapter(&TinyAdapter::new(4, &model, &ALL), &model).unwrap();
+    let forward = |adapters: &[Option<&Adapter>], wanted: &[u32]| {
+        let mut caches: Vec<KvCache> = adapters.iter().map(|_| KvCache::new(&model.config, 16)).collect();
+        let segments = caches.iter_mut().zip(adapters);
+        let mut segments: Vec<Segment<'_>> =
+            segments.map(|(cache, adapter)| Segment { tokens: &PROMPT, cache, adapter: *adapter }).collect();
+        base.llama.forward_at(&mut segments, wanted).unwrap().to_vec2::<f32>().unwrap()
+    };
+    // Nine tokens each: one position of the first sequence, none of the second, two of the third.
+    let together = forward(&[Some(&first), None, Some(&second)], &[8, 18, 26]);
+    assert!(difference(&together[0], &forward(&[Some(&first)], &[8])[0]) < 1e-5);
+    let alone = forward(&[Some(&second)], &[0, 8]);
+    assert!(difference(&together[1], &alone[0]) < 1e-5);
+    assert!(difference(&together[2], &alone[1]) < 1e-5);
+}
+
+#[test]
 fn an_adapter_works_on_eight_bit_weights() {
     let model = TinyModel::new(5, true);
     let folder = TempDir::new().unwrap();
