@@ -12,6 +12,10 @@ use super::tiny_adapter::TinyAdapter;
 /// Far more than the rounds take, and far less than one lie that is believed would.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Most address space that the process of all tests may ever have reserved, in kilobytes: they need a fraction,
+/// and a size that is believed without a look at the file takes more.
+const MOST_RESERVED: u64 = 12 << 20;
+
 /// A small generator of our own, so that a seed means the same damage for ever.
 struct Damage(u64);
 
@@ -63,6 +67,22 @@ fn rounds(count: usize, mut round: impl FnMut(&mut Damage)) {
         round(&mut Damage(seed as u64 * 7_919 + 1));
         assert!(began.elapsed() < LIMIT, "round {seed} of {count} came after {:?}", began.elapsed());
     }
+    let reserved = peak_kilobytes();
+    eprintln!("PEAK {reserved}");
+    assert!(reserved < MOST_RESERVED, "{reserved} kB were reserved");
+}
+
+/// The largest address space that the process had.
+#[cfg(target_os = "linux")]
+fn peak_kilobytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    line.trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peak_kilobytes() -> u64 {
+    0
 }
 
 #[test]

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::tensor_file::values;
 use super::*;
 use crate::model::tiny::TinyModel;
-use crate::model::{Flow, LoadedModel, load};
+use crate::model::{Adapter, AdapterBase, Flow, KvCache, LoadedModel, Segment, load};
 
 pub(crate) fn optimisation() -> Optimisation {
     Optimisation {
@@ -313,6 +313,44 @@ fn exported_weights_are_those_that_were_trained() {
         let bound = if method == Method::Full { 1e-9 } else { 1e-4 };
         assert!((expected - found).abs() < bound, "{method:?}: {expected} {found}");
     }
+}
+
+/// Puts an exported adapter onto its base and compares its loss with the trainer's.
+#[test]
+fn an_exported_adapter_answers_as_it_was_trained() {
+    let model = model(3);
+    let samples = chats(&model);
+    let training = training(lora(), |o| o.max_steps = 6);
+    let mut trainer = Trainer::new(model.llama.clone(), training, samples.clone(), Vec::new(), None).unwrap();
+    let before = trainer.loss(&samples).unwrap();
+    trainer.run(&mut Stop::default()).unwrap();
+    let expected = trainer.loss(&samples).unwrap();
+    let files = trainer.adapter("tiny").unwrap().unwrap();
+    let base = AdapterBase { config: model.llama.config(), name: "tiny" };
+    let adapter = Adapter::parse(&String::from_utf8(files.config).unwrap(), files.weights, base).unwrap();
+    let found = mean_loss(&model, Some(&adapter), &samples);
+    assert!((expected - found).abs() < 1e-5, "{expected} {found}");
+    assert!((before - mean_loss(&model, None, &samples)).abs() < 1e-5);
+    assert!(expected < before - 0.1, "{before} {expected}");
+}
+
+/// The mean loss of the samples' learned tokens, from the logits of the network that answers.
+fn mean_loss(model: &LoadedModel, adapter: Option<&Adapter>, samples: &[Sample]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for sample in samples {
+        let tokens = &sample.tokens[..sample.read()];
+        let mut cache = KvCache::new(model.llama.config(), tokens.len());
+        let wanted: Vec<u32> = (0..tokens.len() as u32).collect();
+        let segment = Segment { tokens, cache: &mut cache, adapter };
+        let logits = model.llama.forward_at(&mut [segment], &wanted).unwrap().to_vec2::<f32>().unwrap();
+        let targets = sample.tokens.iter().zip(&sample.learned).skip(1);
+        for (logits, (target, _)) in logits.iter().zip(targets).filter(|(_, (_, learned))| **learned) {
+            let total: f64 = logits.iter().map(|logit| f64::from(*logit).exp()).sum();
+            sum += total.ln() - f64::from(logits[*target as usize]);
+            count += 1.0;
+        }
+    }
+    sum / count
 }
 
 /// `weight + scale * B * A` for each adapted layer, as PEFT merges.
