@@ -42,7 +42,9 @@ fn chats(model: &LoadedModel) -> Result<Vec<Vec<u32>>, Box<dyn Error>> {
     let mut prompts = Vec::new();
     for i in 0..64 {
         let words: Vec<&str> = (0..50 + i % 40).map(|j| WORDS[(i * 7 + j * j) % WORDS.len()]).collect();
-        let messages = [Message::new(Role::System, SYSTEM), Message::new(Role::User, words.join(" "))];
+        // The number keeps the questions apart: they share the system message and nothing else.
+        let question = format!("{i}: {}", words.join(" "));
+        let messages = [Message::new(Role::System, SYSTEM), Message::new(Role::User, question)];
         prompts.push(model.prompt(&messages, "")?);
     }
     Ok(prompts)

@@ -12,6 +12,7 @@ use crate::embed::EmbedError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::train::TrainError;
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,9 @@ pub enum JobError {
     /// The encoder cannot be loaded or gives no vectors.
     #[error("the texts cannot be embedded")]
     Embed(#[from] EmbedError),
+    /// The model cannot learn.
+    #[error("the model cannot be trained")]
+    Train(#[from] TrainError),
     /// An output cannot be written.
     #[error("an output cannot be written")]
     Write(#[from] WriteError),
@@ -107,6 +111,7 @@ impl JobError {
             Self::Corrupt { .. } => ExitClass::ArtifactCorrupt,
             Self::Answer(error) => answer_class(error),
             Self::Embed(error) => embed_class(error),
+            Self::Train(error) => train_class(error),
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
             Self::Panic(_) => ExitClass::BugOrUnknown,
@@ -143,6 +148,18 @@ fn embed_class(error: &EmbedError) -> ExitClass {
         EmbedError::Read { source, .. } => read_class(source, ExitClass::InvalidInput),
         EmbedError::Diverged { .. } => ExitClass::Diverged,
         EmbedError::Tensor(_) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+fn train_class(error: &TrainError) -> ExitClass {
+    match error {
+        TrainError::Load { source: ModelError::Read { source, .. }, .. } => {
+            read_class(source, ExitClass::InvalidInput)
+        }
+        TrainError::Diverged { .. } => ExitClass::Diverged,
+        TrainError::Write(error) => write_class(&error.source),
+        TrainError::Tensor(_) | TrainError::Values { .. } => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
     }
 }

@@ -16,3 +16,4 @@ pub mod meter;
 pub mod model;
 pub mod progress;
 pub mod runner;
+pub mod train;

@@ -52,7 +52,7 @@ pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
 async fn execute(cli: &Cli, place: &Place) -> Result<ExitCode, CliError> {
     let global = &cli.global;
     match &cli.command {
-        Command::Init(args) => init::execute(args),
+        Command::Init(args) => init::execute(args, global),
         Command::Plan => plan::execute(global, place).await,
         Command::Run(args) => run::execute(args, global, place).await,
         Command::Start => start::execute(global, place).await,

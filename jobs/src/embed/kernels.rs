@@ -177,7 +177,7 @@ mod tests {
             assert!(error < 6e-7, "{x}: off by {error}");
         }
         assert_eq!(gelu::<Scalar>(50.0), 50.0);
-        assert_eq!(gelu::<Scalar>(-50.0), 0.0);
+        assert!(gelu::<Scalar>(-50.0).abs() < 1e-30);
         assert!(gelu::<Scalar>(f32::NAN).is_nan());
     }
 
@@ -187,7 +187,9 @@ mod tests {
         let mut values = vec![0.5; 3 * 70];
         op.apply(&mut values);
         for row in values.chunks(3) {
-            assert_eq!(row, [gelu::<Scalar>(0.5), gelu::<Scalar>(1.5), gelu::<Scalar>(-0.5)]);
+            for (value, sum) in row.iter().zip([0.5, 1.5, -0.5]) {
+                assert!((value - gelu::<Scalar>(sum)).abs() < 1e-6, "{value} at {sum}");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod context;
 pub mod embed;
 pub mod evaluate;
 pub mod score;
+pub mod train_sft;
 
 #[cfg(test)]
 mod score_tests;

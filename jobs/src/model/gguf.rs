@@ -9,6 +9,7 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use super::config::{DEFAULT_ROPE_BASE, LlamaConfig, field};
 use super::error::ModelError;
 use super::gguf_limits;
+use super::q8::{RUN, Run, from_ggml};
 use super::rope_scaling::RopeScaling;
 use super::safetensors::finite;
 use super::weights::{Part, TensorSource};
@@ -38,8 +39,8 @@ impl GgufFile {
         Metadata(&self.content)
     }
 
-    /// Bytes of one tensor, checked against the file's size.
-    fn check(&self, name: &str, expected: &[usize]) -> Result<&TensorInfo, ModelError> {
+    /// One tensor and its bytes, checked against the file's size.
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(&TensorInfo, &[u8]), ModelError> {
         let missing = || ModelError::MissingTensor { tensor: name.to_owned() };
         let info = self.content.tensor_infos.get(name).ok_or_else(missing)?;
         let found = info.shape.dims();
@@ -61,18 +62,17 @@ impl GgufFile {
         let length = info.shape.elem_count() / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
         let start = self.content.tensor_data_offset.saturating_add(info.offset);
         let end = start.saturating_add(length as u64);
-        if end > self.bytes.len() as u64 {
-            return Err(ModelError::Truncated {
-                tensor: name.to_owned(),
-                end,
-                size: self.bytes.len() as u64,
-            });
+        match self.bytes.get(start as usize..end as usize) {
+            Some(bytes) => Ok((info, bytes)),
+            None => {
+                let size = self.bytes.len() as u64;
+                Err(ModelError::Truncated { tensor: name.to_owned(), end, size })
+            }
         }
-        Ok(info)
     }
 
     fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let info = self.check(name, expected)?;
+        let (info, _) = self.check(name, expected)?;
         let mut reader = Cursor::new(self.bytes.as_slice());
         let quantized = info.read(&mut reader, self.content.tensor_data_offset, &Device::Cpu)?;
         Ok(quantized.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
@@ -114,6 +114,19 @@ impl TensorSource for GgufFile {
         }
     }
 
+    fn runs(&self, part: Part) -> Result<Option<Vec<Run>>, ModelError> {
+        let (info, bytes) = self.check(&self.name(part), &part.shape(&self.config))?;
+        let Some(runs) = from_ggml(info.ggml_dtype, bytes) else {
+            return Ok(None);
+        };
+        match part {
+            Part::Query(_) | Part::Key(_) => {
+                Ok(Some(half_rotation(&runs, self.config.hidden / RUN, self.config.head_dim)))
+            }
+            _ => Ok(Some(runs)),
+        }
+    }
+
     fn name(&self, part: Part) -> String {
         let (layer, name) = match part {
             Part::Embedding => return "token_embd.weight".to_owned(),
@@ -133,8 +146,8 @@ impl TensorSource for GgufFile {
     }
 }
 
-/// Undoes the row order that GGUF uses for interleaved rotation: row `2 i + j` of a head goes to `j * half + i`.
-fn half_rotation(rows: &[f32], width: usize, head_dim: usize) -> Vec<f32> {
+/// Undoes, for rows of `width` values, the row order that GGUF uses for interleaved rotation: row `2 i + j` of a head goes to `j * half + i`.
+fn half_rotation<T: Copy>(rows: &[T], width: usize, head_dim: usize) -> Vec<T> {
     let half = head_dim / 2;
     let mut ordered = Vec::with_capacity(rows.len());
     for head in rows.chunks_exact(head_dim * width) {

@@ -152,6 +152,10 @@ impl<'a> Sequence<'a> for Scoring<'a> {
         self.candidates.prompt.len() + self.trie.depth()
     }
 
+    fn readings(&self) -> usize {
+        self.paths.len().max(1)
+    }
+
     fn usage(&self) -> Totals {
         let continuations: usize = self.candidates.continuations.iter().map(Vec::len).sum();
         let prompt_tokens = (self.candidates.prompt.len() + continuations) as u64;

@@ -9,7 +9,7 @@ use super::config::LlamaConfig;
 use super::error::ModelError;
 use super::linear::{Embedding, Linear, Precision};
 use super::llama::{Layer, Llama};
-use super::q8::Q8Matrix;
+use super::q8::{Q8Matrix, RUN, Run};
 use super::rope::Rope;
 use super::safetensors::finite;
 
@@ -100,6 +100,11 @@ pub(crate) trait TensorSource: Sync {
 
     /// The values of a part, checked for shape and size, with query and key rows in half-rotation order.
     fn read(&self, part: Part) -> Result<Vec<f32>, ModelError>;
+
+    /// The same as 8-bit runs where the file holds no more than 8 bits, so that nothing need be rounded.
+    fn runs(&self, _part: Part) -> Result<Option<Vec<Run>>, ModelError> {
+        Ok(None)
+    }
 
     /// The part's name in the file, for messages.
     fn name(&self, part: Part) -> String;
@@ -194,11 +199,15 @@ impl Reader<'_> {
     }
 
     fn quantized(&self, parts: &[Part]) -> Result<Q8Matrix, ModelError> {
-        let mut rows = Vec::new();
+        let mut runs = Vec::new();
         for part in parts {
-            rows.extend(self.finite(*part)?);
+            match self.source.runs(*part)? {
+                Some(own) if own.iter().all(Run::is_finite) => runs.extend(own),
+                Some(_) => return Err(ModelError::NotFinite { tensor: self.source.name(*part) }),
+                None => runs.par_extend(self.finite(*part)?.par_chunks(RUN).map(Run::rounded)),
+            }
         }
-        Q8Matrix::from_rows(&rows, parts[0].shape(self.config)[1])
+        Q8Matrix::new(&runs, parts[0].shape(self.config)[1])
     }
 
     fn finite(&self, part: Part) -> Result<Vec<f32>, ModelError> {

@@ -59,7 +59,8 @@ impl<'a> Choosing<'a> {
         let mut ways: Vec<f32> =
             node.children.iter().map(|child| logits[self.trie.node(*child).token as usize]).collect();
         if !node.texts.is_empty() {
-            let ends: Vec<f32> = self.tokenizer.ends().map(|end| logits[end as usize]).collect();
+            let ends: Vec<f32> =
+                self.tokenizer.ends().filter_map(|end| logits.get(end as usize).copied()).collect();
             ways.push((logits::log_sum_exp(&ends) as f32).max(f32::MIN));
         }
         ways
@@ -88,6 +89,10 @@ impl<'a> Sequence<'a> for Choosing<'a> {
 
     fn room(&self) -> usize {
         self.prompt.len() + self.trie.depth()
+    }
+
+    fn readings(&self) -> usize {
+        self.trie.depth()
     }
 
     fn usage(&self) -> Totals {

@@ -38,6 +38,10 @@ impl<'a> Sequence<'a> for Free<'a> {
         &self.generated
     }
 
+    fn readings(&self) -> usize {
+        self.options.max_tokens
+    }
+
     fn usage(&self) -> Totals {
         Totals { prompt_tokens: self.prompt.len() as u64, completion_tokens: self.count }
     }

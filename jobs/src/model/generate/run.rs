@@ -8,7 +8,7 @@ use super::options::GenerationOptions;
 use crate::model::error::ModelError;
 use crate::model::files::LoadedModel;
 use crate::model::observe::{Flow, Observer};
-use crate::model::schedule::{self, fit};
+use crate::model::schedule::{self, fit, known};
 use crate::model::trie::TokenTrie;
 
 /// Answers the prompts. Results do not depend on the batch size, nor on the order of the prompts: sequences
@@ -61,7 +61,7 @@ fn choose(
     let mut tries = Tries::default();
     let pickers = options.sampling.pickers(prompts);
     for ((index, prompt), picker) in prompts.iter().enumerate().zip(pickers) {
-        let trie = tries.of(model, prompt, options.choices)?;
+        let trie = tries.of(model, index, prompt, options.choices)?;
         fit(model.llama.config(), index, prompt, trie.depth())?;
         sequences.push(Choosing::new(prompt, options.choices, &model.tokenizer, trie, picker));
     }
@@ -78,6 +78,7 @@ impl Tries {
     fn of(
         &mut self,
         model: &LoadedModel,
+        index: usize,
         prompt: &[u32],
         texts: &[String],
     ) -> Result<Arc<TokenTrie>, ModelError> {
@@ -87,6 +88,7 @@ impl Tries {
         match &self.last {
             Some((last, trie)) if *last == tokens => Ok(trie.clone()),
             _ => {
+                tokens.iter().try_for_each(|tokens| known(model.llama.config(), index, tokens))?;
                 let trie = Arc::new(TokenTrie::new(&tokens));
                 self.last = Some((tokens, trie.clone()));
                 Ok(trie)

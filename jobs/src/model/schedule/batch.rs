@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::pace::Pace;
 use super::queue::Queue;
 use super::sequence::{Next, Reading, Sequence};
 use super::slots::{Slot, Slots};
@@ -10,7 +11,7 @@ use crate::model::files::LoadedModel;
 use crate::model::llama::{Segment, with_values};
 use crate::model::observe::{Flow, Observer, Totals};
 
-/// Tokens that one pass reads at most. Larger passes gain nothing and cost memory.
+/// Tokens that one pass reads at most. More gain nothing and cost memory.
 const PASS_TOKENS: usize = 512;
 /// Logits that one pass makes at most: each takes as many floats as the vocabulary has tokens.
 const PASS_LOGITS: usize = 128;
@@ -28,8 +29,10 @@ pub(crate) fn run<'a, S: Sequence<'a>>(
     observer: &mut dyn Observer<S::Output>,
 ) -> Result<Flow, ModelError> {
     let (queue, size) = (Queue::new(sequences), batch.max(1));
-    let slots = Slots::new(model.llama.config(), size, queue.largest());
-    let mut batch = Batch { model, queue, slots, size, active: Vec::new(), finished: Totals::default() };
+    let slots = Slots::new(model.llama.config(), size, queue.largest_room());
+    let pace = Pace::new(size, queue.mean_tokens(), queue.most_readings());
+    let (active, finished) = (Vec::new(), Totals::default());
+    let mut batch = Batch { model, queue, slots, pace, size, active, finished };
     while batch.admit() {
         let parts = batch.parts();
         if observer.before_pass(batch.totals(&parts)) == Flow::Stop {
@@ -74,6 +77,7 @@ struct Batch<'a, 'm, S> {
     model: &'m LoadedModel,
     queue: Queue<'a, S>,
     slots: Slots<'m>,
+    pace: Pace,
     /// Most sequences at a time.
     size: usize,
     active: Vec<Active<'a, S>>,
@@ -82,11 +86,12 @@ struct Batch<'a, 'm, S> {
 }
 
 impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
-    /// Lets waiting sequences join until the pass is full. Returns whether there is anything to do.
+    /// Lets waiting sequences join until the pass has enough to read. Returns whether there is anything to do.
     fn admit(&mut self) -> bool {
         let mut load: usize = self.active.iter().map(|active| active.rest().len()).sum();
         let mut place = 0;
-        while load < PASS_TOKENS && self.active.len() < self.size && place < LOOK_AHEAD {
+        let enough = self.pace.tokens().min(PASS_TOKENS);
+        while load < enough && self.active.len() < self.size && place < LOOK_AHEAD {
             let Some(waiting) = self.queue.at(place) else {
                 break;
             };
@@ -207,6 +212,7 @@ impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
                 self.active.push(active);
                 continue;
             }
+            self.pace.note_reading();
             match active.sequence.next()? {
                 Next::Read(reading) => {
                     if observer.extended(active.index, active.sequence.answer()) == Flow::Stop {
@@ -218,6 +224,7 @@ impl<'a, S: Sequence<'a>> Batch<'a, '_, S> {
                 Next::Done(output) => {
                     self.finished += active.sequence.usage();
                     self.slots.release(active.slot);
+                    self.pace.note_done();
                     if observer.finished(active.index, output) == Flow::Stop {
                         flow = Flow::Stop;
                     }

@@ -5,6 +5,7 @@
 //! [`super::generate`] and [`super::score`].
 
 mod batch;
+mod pace;
 mod queue;
 mod sequence;
 mod slots;

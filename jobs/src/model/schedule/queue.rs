@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::sequence::{Reading, Sequence};
+use super::slots::common;
 
 /// A sequence that has not begun.
 pub(super) struct Waiting<'a, S> {
@@ -43,7 +44,21 @@ impl<'a, S: Sequence<'a>> Queue<'a, S> {
     }
 
     /// The room that the largest needs.
-    pub(super) fn largest(&self) -> usize {
+    pub(super) fn largest_room(&self) -> usize {
         self.waiting.iter().map(|waiting| waiting.sequence.room()).max().unwrap_or(0)
+    }
+
+    /// The readings that the longest takes, at least one.
+    pub(super) fn most_readings(&self) -> usize {
+        self.waiting.iter().map(|waiting| waiting.sequence.readings()).max().unwrap_or(0).max(1)
+    }
+
+    /// Tokens that one sequence adds to the work, on average: what it does not share with the one before it.
+    pub(super) fn mean_tokens(&self) -> usize {
+        let tokens = |waiting: &Waiting<'a, S>| waiting.reading.tokens.len();
+        let pairs = self.waiting.iter().zip(self.waiting.iter().skip(1));
+        let shared: usize = pairs.map(|(a, b)| common(&a.reading.tokens, &b.reading.tokens)).sum();
+        let all: usize = self.waiting.iter().map(tokens).sum();
+        (all - shared) / self.waiting.len().max(1)
     }
 }

@@ -45,6 +45,9 @@ pub(crate) trait Sequence<'a>: Send {
         &[]
     }
 
+    /// Most readings that it takes.
+    fn readings(&self) -> usize;
+
     /// What it has used so far, once it was begun.
     fn usage(&self) -> Totals;
 

@@ -64,7 +64,7 @@ impl Slot {
 }
 
 /// Tokens that both begin with.
-fn common(left: &[u32], right: &[u32]) -> usize {
+pub(super) fn common(left: &[u32], right: &[u32]) -> usize {
     left.iter().zip(right).take_while(|(a, b)| a == b).count()
 }
 
