@@ -2,7 +2,6 @@
 //! adapter learns a handful of answers.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use empiric_jobs::model::{Flow, KvCache, LoadedModel, Segment, load};
 use empiric_jobs::train::{Sample, StepReport, Trainer, Training, TrainingObserver, samples};
@@ -110,8 +109,7 @@ fn the_loss_is_the_log_probability_of_generation() {
 }
 
 #[test]
-fn a_small_adapter_learns_sixteen_answers_within_a_minute() {
-    let started = Instant::now();
+fn a_small_adapter_learns_sixteen_answers() {
     let model = model();
     let samples = chats(&model);
     let mut trainer = Trainer::new(model.llama, training(), samples.clone(), Vec::new(), None).unwrap();
@@ -120,5 +118,4 @@ fn a_small_adapter_learns_sixteen_answers_within_a_minute() {
     assert_eq!(trainer.summary().steps, 20);
     let after = trainer.loss(&samples).unwrap();
     assert!(before > 2.0 && after < 0.5, "{before} {after}");
-    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }

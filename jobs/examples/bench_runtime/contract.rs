@@ -24,13 +24,10 @@ pub struct Arguments {
     /// Most sequences at a time.
     pub batch: usize,
     /// Rank of a LoRA adapter.
-    #[expect(dead_code, reason = "read by the training command once it is added")]
     pub rank: usize,
     /// Training steps before the clock starts.
-    #[expect(dead_code, reason = "read by the training command once it is added")]
     pub warm_up: usize,
     /// Training steps that are measured.
-    #[expect(dead_code, reason = "read by the training command once it is added")]
     pub steps: usize,
 }
 

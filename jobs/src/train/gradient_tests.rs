@@ -120,7 +120,7 @@ fn each_of_the_seven_layers_has_gradients_in_the_first_block() {
             "layers.0.gate_up.lora_a" => (0..2).map(|i| i * 256..(i + 1) * 256).collect(),
             "layers.0.qkv.lora_b" => vec![0..64, 64..96, 96..128],
             "layers.0.gate_up.lora_b" => vec![0..96, 96..192],
-            _ => vec![0..gradient.len()],
+            _ => std::iter::once(0..gradient.len()).collect(),
         };
         for part in parts {
             let largest = gradient[part.clone()].iter().fold(0.0f32, |top, g| top.max(g.abs()));
