@@ -11,17 +11,19 @@ mod load;
 mod machine;
 mod score;
 mod single;
+mod train;
 
 use contract::{Arguments, Command, Failure};
 
 /// To add a command: a module with a function from [`Arguments`] to [`contract::Report`], and a line here.
-const COMMANDS: [(&str, Command); 6] = [
+const COMMANDS: [(&str, Command); 7] = [
     ("batch", batch::run),
     ("embed", embed::run),
     ("load", load::run),
     ("machine", machine::run),
     ("score", score::run),
     ("single", single::run),
+    ("train", train::run),
 ];
 
 fn main() -> Result<(), Failure> {
