@@ -76,14 +76,14 @@ impl Network {
     ) -> Result<f64> {
         let attention = self.attention(batch);
         let (hidden, traces) = self.forward(batch, memory, &attention)?;
-        let (sum, mut gradient) = self.learn_head(batch, &hidden, factor, gradients)?;
+        let (sum, gradient) = self.learn_head(batch, &hidden, factor, gradients)?;
         drop(hidden);
         for (block, trace) in self.blocks.iter().zip(traces).rev() {
             let kept = match trace {
                 Trace::Kept(kept) => *kept,
                 Trace::Input(input) => block.forward(input, &attention)?.1,
             };
-            gradient = block.backward(kept, &gradient, &attention, gradients)?;
+            block.backward(kept, &gradient, &attention, gradients)?;
         }
         self.learn_embedding(batch, &gradient, gradients)?;
         Ok(sum)
@@ -129,7 +129,8 @@ impl Network {
         let picked = hidden.index_select(&rows(batch)?, 0)?;
         let normed = self.norm.forward(&picked)?;
         let (sum, to_normed) = loss::learn(&normed, &batch.targets, &self.head, factor, gradients)?;
-        let to_picked = self.norm.backward(&picked, &to_normed, None, gradients)?;
+        let to_picked = picked.zeros_like()?;
+        self.norm.backward(&picked, &to_normed, &to_picked, gradients)?;
         let (count, width) = hidden.dims2()?;
         let mut gradient = vec![0.0; count * width];
         for (row, values) in batch.rows.iter().zip(lend(&to_picked)?.chunks_exact(width)) {
