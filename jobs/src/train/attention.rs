@@ -58,9 +58,10 @@ impl Attention<'_> {
         let mut output = vec![0.0; qkv.len() / self.row_width() * width];
         let heads = self.heads();
         let mixed = heads.par_iter().map(|head| Arch::new().dispatch(Forward(self, *head, &qkv)));
-        for (head, mixed) in heads.iter().zip(mixed.collect::<Vec<_>>()) {
-            self.put(head, &mixed, &mut output, width, self.query_at(head, 0));
-        }
+        let mixed: Vec<Vec<f32>> = mixed.collect();
+        self.gather(&mixed, &mut output, width, |mixed, kv_head, position, row| {
+            self.copy_group(mixed, kv_head, position, row);
+        });
         matrix(output, width)
     }
 
@@ -69,14 +70,34 @@ impl Attention<'_> {
         (head.kv_head * self.config.group() + member) * self.config.head_dim
     }
 
-    /// Puts heads' rows (`[heads, length, head_dim]`) side by side into the sequence's rows.
-    pub(super) fn put(&self, head: &Head, source: &[f32], target: &mut [f32], width: usize, column: usize) {
-        let size = self.config.head_dim;
-        for (member, source) in source.chunks_exact(head.length * size).enumerate() {
-            let rows = target[head.first_row * width..].chunks_exact_mut(width);
-            for (source, row) in source.chunks_exact(size).zip(rows) {
-                row[column + member * size..][..size].copy_from_slice(source);
-            }
+    /// Puts heads' values side by side into all rows. `copy` copies one head's part of one of its rows.
+    pub(super) fn gather<T: Sync>(
+        &self,
+        heads: &[T],
+        rows: &mut [f32],
+        width: usize,
+        copy: impl Fn(&T, usize, usize, &mut [f32]) + Sync,
+    ) {
+        let places: Vec<(usize, usize)> = self.places().collect();
+        rows.par_chunks_exact_mut(width).zip(places).for_each(|(row, (sequence, position))| {
+            let own = &heads[sequence * self.config.kv_heads..][..self.config.kv_heads];
+            own.iter().enumerate().for_each(|(kv_head, head)| copy(head, kv_head, position, row));
+        });
+    }
+
+    /// Sequence and position of each row.
+    fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        let sequences = self.lengths.iter().enumerate();
+        sequences.flat_map(|(sequence, length)| (0..*length).map(move |position| (sequence, position)))
+    }
+
+    /// Copies the query heads of a group (`[group, length, head_dim]`) into their columns.
+    pub(super) fn copy_group(&self, values: &[f32], kv_head: usize, position: usize, row: &mut [f32]) {
+        let (size, group) = (self.config.head_dim, self.config.group());
+        let length = values.len() / (group * size);
+        let columns = row[kv_head * group * size..][..group * size].chunks_exact_mut(size);
+        for (member, target) in columns.enumerate() {
+            target.copy_from_slice(&values[(member * length + position) * size..][..size]);
         }
     }
 
@@ -84,8 +105,8 @@ impl Attention<'_> {
     pub(super) fn rotate(&self, rows: &mut [f32], turn: fn(&Rope, usize, &[f32], &mut [f32])) {
         let (width, size) = (self.row_width(), self.config.head_dim);
         let turned = self.config.query_width() + self.config.kv_width();
-        let positions: Vec<usize> = self.lengths.iter().flat_map(|length| 0..*length).collect();
-        rows.par_chunks_exact_mut(width).zip(positions).for_each(|(row, position)| {
+        let places: Vec<(usize, usize)> = self.places().collect();
+        rows.par_chunks_exact_mut(width).zip(places).for_each(|(row, (_, position))| {
             let mut source = vec![0.0; size];
             for target in row[..turned].chunks_exact_mut(size) {
                 source.copy_from_slice(target);

@@ -35,15 +35,18 @@ impl Attention<'_> {
                 Backward { attention: self, head: *head, qkv: &qkv, output: &output, gradient: &gradient };
             Arch::new().dispatch(work)
         });
-        let (width, size) = (self.row_width(), self.config.head_dim);
-        for (head, gradient) in heads.iter().zip(gradients.collect::<Vec<_>>()) {
-            let key_at = self.config.query_width() + head.kv_head * size;
-            self.put(head, &gradient.queries, &mut result, width, self.query_at(head, 0));
-            self.put(head, &gradient.keys, &mut result, width, key_at);
-            self.put(head, &gradient.values, &mut result, width, key_at + self.config.kv_width());
-        }
+        let gradients: Vec<HeadGradient> = gradients.collect();
+        let size = self.config.head_dim;
+        let (key_at, kv_width) = (self.config.query_width(), self.config.kv_width());
+        self.gather(&gradients, &mut result, self.row_width(), |own, kv_head, position, row| {
+            self.copy_group(&own.queries, kv_head, position, row);
+            let (keys, values) = row[key_at..].split_at_mut(kv_width);
+            let (column, own_at) = (kv_head * size, position * size);
+            keys[column..][..size].copy_from_slice(&own.keys[own_at..][..size]);
+            values[column..][..size].copy_from_slice(&own.values[own_at..][..size]);
+        });
         self.rotate(&mut result, rotate_back);
-        matrix(result, width)
+        matrix(result, self.row_width())
     }
 }
 

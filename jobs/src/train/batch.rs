@@ -47,6 +47,25 @@ impl Batch {
         batch
     }
 
+    /// Cuts samples, in their order, into batches of at most `most` samples and `rows` rows. A sample with
+    /// more rows stands alone.
+    pub(crate) fn cut<'a>(
+        samples: impl IntoIterator<Item = &'a Sample>,
+        most: usize,
+        rows: usize,
+    ) -> Vec<Self> {
+        let mut batches: Vec<Self> = Vec::new();
+        for sample in samples {
+            let fits =
+                |batch: &&mut Self| batch.lengths.len() < most && batch.tokens.len() + sample.read() <= rows;
+            match batches.last_mut().filter(fits) {
+                Some(batch) => batch.push(sample),
+                None => batches.push(Self::new([sample])),
+            }
+        }
+        batches
+    }
+
     fn push(&mut self, sample: &Sample) {
         let first = self.tokens.len();
         let learned = sample.tokens.iter().zip(&sample.learned).enumerate().skip(1);
@@ -62,6 +81,18 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn batches_keep_both_limits_and_the_order() {
+        let sample = |count: u32| Sample {
+            id: String::new(),
+            tokens: (0..count).collect(),
+            learned: vec![true; count as usize],
+        };
+        let samples = [3, 3, 3, 9, 2, 5, 2].map(sample);
+        let lengths: Vec<Vec<usize>> = Batch::cut(&samples, 2, 5).into_iter().map(|b| b.lengths).collect();
+        assert_eq!(lengths, [vec![2, 2], vec![2], vec![8], vec![1, 4], vec![1]]);
+    }
 
     #[test]
     fn the_row_before_a_learned_token_predicts_it() {

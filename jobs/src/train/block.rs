@@ -69,27 +69,27 @@ impl Block {
         Ok((output.values, kept))
     }
 
-    /// The gradient of the block's input from that of its output.
+    /// Turns the gradient of the block's output into that of its input, where it lies.
     pub(crate) fn backward(
         &self,
         kept: Kept,
         gradient: &Tensor,
         attention: &Attention<'_>,
         gradients: &mut Gradients,
-    ) -> Result<Tensor> {
+    ) -> Result<()> {
         let active = swiglu(&kept.gate_up)?;
         let to_active = self.down.backward(&active, kept.down_low.as_ref(), gradient, gradients)?;
         drop(active);
-        let to_gate_up = swiglu_backward(&kept.gate_up, &to_active)?;
+        swiglu_backward(&kept.gate_up, &to_active)?;
         let normed = self.feed_forward_norm.forward(&kept.middle)?;
-        let to_normed = self.gate_up.backward(&normed, kept.gate_up_low.as_ref(), &to_gate_up, gradients)?;
-        let to_middle =
-            self.feed_forward_norm.backward(&kept.middle, &to_normed, Some(gradient), gradients)?;
-        let to_mixed =
-            self.attention_output.backward(&kept.mixed, kept.mixed_low.as_ref(), &to_middle, gradients)?;
+        let low = kept.gate_up_low.as_ref();
+        let to_normed = self.gate_up.backward(&normed, low, &kept.gate_up, gradients)?;
+        self.feed_forward_norm.backward(&kept.middle, &to_normed, gradient, gradients)?;
+        let low = kept.mixed_low.as_ref();
+        let to_mixed = self.attention_output.backward(&kept.mixed, low, gradient, gradients)?;
         let to_qkv = attention.backward(&kept.qkv, &kept.mixed, &to_mixed)?;
         let normed = self.attention_norm.forward(&kept.hidden)?;
         let to_normed = self.qkv.backward(&normed, kept.qkv_low.as_ref(), &to_qkv, gradients)?;
-        self.attention_norm.backward(&kept.hidden, &to_normed, Some(&to_middle), gradients)
+        self.attention_norm.backward(&kept.hidden, &to_normed, gradient, gradients)
     }
 }

@@ -1,6 +1,6 @@
 //! From a model's weights and a method to a network that knows what of it is trained.
 
-use candle_core::Result;
+use candle_core::{DType, Device, Result, Tensor};
 use empiric_schema::job::{Lora, Method};
 
 use super::base::{Base, BaseBlock};
@@ -15,8 +15,9 @@ use crate::model::LlamaConfig;
 
 /// Makes the network and lists what is trained.
 pub(crate) fn build(base: Base, method: &Method, seed: u64) -> Result<(Network, Parameters)> {
-    let mut build = Build { method, seed, streams: 0, parameters: Parameters::default() };
     let config = base.config;
+    let turned = Tensor::zeros(largest_matrix(&config), DType::F32, &Device::Cpu)?;
+    let mut build = Build { method, seed, streams: 0, parameters: Parameters::default(), turned };
     let epsilon = config.norm_epsilon as f32;
     let embedding = build.weight("embedding", base.embedding, Decay::Yes);
     let blocks = base.blocks.into_iter().enumerate();
@@ -36,11 +37,18 @@ struct Build<'a> {
     /// Random streams that were begun: each matrix has its own.
     streams: u64,
     parameters: Parameters,
+    /// See [`Linear::turned`].
+    turned: Tensor,
+}
+
+fn largest_matrix(config: &LlamaConfig) -> usize {
+    let widest = (2 * config.intermediate).max(config.query_width() + 2 * config.kv_width());
+    config.hidden * widest
 }
 
 impl Build<'_> {
     /// A weight of the base: trained in full training alone.
-    fn weight(&mut self, name: &str, value: candle_core::Tensor, decay: Decay) -> Weight {
+    fn weight(&mut self, name: &str, value: Tensor, decay: Decay) -> Weight {
         match self.method {
             Method::Full => self.parameters.add(name.to_owned(), value, decay),
             Method::Lora(_) => Weight::frozen(value),
@@ -67,14 +75,14 @@ impl Build<'_> {
         Ok(Block { attention_norm, qkv, attention_output, feed_forward_norm, gate_up, down })
     }
 
-    fn linear(&mut self, name: String, value: candle_core::Tensor, parts: Vec<Part>) -> Result<Linear> {
+    fn linear(&mut self, name: String, value: Tensor, parts: Vec<Part>) -> Result<Linear> {
         let (inputs, outputs) = value.dims2()?;
         let low_rank = match self.method {
             Method::Full => None,
             Method::Lora(lora) => Some(self.low_rank(&name, lora, inputs, outputs, parts.len())?),
         };
         let weight = self.weight(&name, value, Decay::Yes);
-        Ok(Linear { weight, parts, low_rank })
+        Ok(Linear { weight, parts, low_rank, turned: self.turned.clone() })
     }
 
     /// Start values as PEFT's: `a` uniform within one over the root of its inputs (He et al. 2015 with

@@ -98,7 +98,10 @@ fn sample(tokenizer: &ChatTokenizer, chat: &ChatTemplate, example: &ChatExample)
     let last = sample.learned.iter().rposition(|learned| *learned).map_or(0, |last| last + 1);
     sample.tokens.truncate(last);
     sample.learned.truncate(last);
-    Ok(sample)
+    match sample.targets() {
+        0 => Err("the chat template puts nothing before the only token that could be learned".to_owned()),
+        _ => Ok(sample),
+    }
 }
 
 /// Adds tokens, the first `learned` of which are learned.

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::gradients::{Gradients, Weight};
 use super::product::add_low_rank;
-use super::tensors::{change, lend, scale};
+use super::tensors::{change, lend, scale, turn};
 
 /// One of the linear layers that share an input and lie side by side.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,9 @@ pub(crate) struct Linear {
     pub(crate) weight: Weight,
     pub(crate) parts: Vec<Part>,
     pub(crate) low_rank: Option<LowRank>,
+    /// Room for the weight turned round, `[out * in]` values or more. All layers share it: turning costs a
+    /// quarter of what the tensor library takes for reading the weight across.
+    pub(crate) turned: Tensor,
 }
 
 /// The low-rank matrices of all parts.
@@ -75,7 +78,7 @@ impl Linear {
         if let Some(slot) = self.weight.slot {
             gradients.add(slot, input.t()?.matmul(gradient)?)?;
         }
-        let to_input = gradient.matmul(&self.weight.value.t()?)?;
+        let to_input = gradient.matmul(&self.turned_weight()?)?;
         if let (Some(low_rank), Some(low)) = (&self.low_rank, low) {
             let to_low = self.low_gradient(low_rank, low, gradient, gradients)?;
             if let Some(slot) = low_rank.a.slot {
@@ -86,6 +89,15 @@ impl Linear {
             change(&to_input, |target| add_low_rank(&to_low, &a, rank, &[width], target))?;
         }
         Ok(to_input)
+    }
+
+    /// `[out, in]`, until another layer asks.
+    fn turned_weight(&self) -> Result<Tensor> {
+        let weight = &self.weight.value;
+        let (inputs, outputs) = weight.dims2()?;
+        let turned = self.turned.narrow(0, 0, inputs * outputs)?.reshape((outputs, inputs))?;
+        turn(weight, &turned)?;
+        Ok(turned)
     }
 
     /// The gradient of the low-rank values before their scaling: `[rows, parts * rank]`.

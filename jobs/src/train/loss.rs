@@ -12,7 +12,7 @@ use crate::model::LANES;
 use crate::model::kernels::exp;
 
 /// Rows whose logits exist together. Fewer would read the head's weights too often.
-const ROWS: usize = 256;
+const ROWS: usize = 512;
 
 /// The summed negative log-likelihood, in nats, of `targets` after `normed` (`[targets, hidden]`).
 pub(crate) fn loss(normed: &Tensor, targets: &[u32], head: &Tensor) -> Result<f64> {

@@ -13,7 +13,7 @@ use super::tensors::{change, lend, matrix};
 use crate::model::LlamaConfig;
 use crate::model::rope::Rope;
 
-/// Activations over this many bytes are not kept for the backward pass: each block computes its own again.
+/// Room for activations. A batch that needs more does not keep them: each block computes its own again.
 const KEPT_BYTES: usize = 1 << 30;
 
 /// A Llama that can learn.
@@ -46,6 +46,12 @@ pub(crate) enum Memory {
 }
 
 impl Network {
+    /// Rows whose activations fit into the room for them.
+    pub(crate) fn rows_within_memory(&self) -> usize {
+        let floats: usize = self.blocks.iter().map(Block::kept_per_row).sum();
+        KEPT_BYTES / (floats * size_of::<f32>()).max(1)
+    }
+
     /// The summed loss of a batch's targets, in nats.
     pub(crate) fn loss(&self, batch: &Batch) -> Result<f64> {
         let attention = self.attention(batch);
@@ -59,8 +65,7 @@ impl Network {
 
     /// As [`Self::loss`], and adds the gradient of `factor` times the sum to `gradients`.
     pub(crate) fn learn(&self, batch: &Batch, factor: f32, gradients: &mut Gradients) -> Result<f64> {
-        let floats: usize = self.blocks.iter().map(Block::kept_per_row).sum();
-        let memory = match batch.tokens.len() * floats * size_of::<f32>() > KEPT_BYTES {
+        let memory = match batch.tokens.len() > self.rows_within_memory() {
             true => Memory::Recompute,
             false => Memory::Keep,
         };
@@ -76,14 +81,14 @@ impl Network {
     ) -> Result<f64> {
         let attention = self.attention(batch);
         let (hidden, traces) = self.forward(batch, memory, &attention)?;
-        let (sum, mut gradient) = self.learn_head(batch, &hidden, factor, gradients)?;
+        let (sum, gradient) = self.learn_head(batch, &hidden, factor, gradients)?;
         drop(hidden);
         for (block, trace) in self.blocks.iter().zip(traces).rev() {
             let kept = match trace {
                 Trace::Kept(kept) => *kept,
                 Trace::Input(input) => block.forward(input, &attention)?.1,
             };
-            gradient = block.backward(kept, &gradient, &attention, gradients)?;
+            block.backward(kept, &gradient, &attention, gradients)?;
         }
         self.learn_embedding(batch, &gradient, gradients)?;
         Ok(sum)
@@ -129,7 +134,8 @@ impl Network {
         let picked = hidden.index_select(&rows(batch)?, 0)?;
         let normed = self.norm.forward(&picked)?;
         let (sum, to_normed) = loss::learn(&normed, &batch.targets, &self.head, factor, gradients)?;
-        let to_picked = self.norm.backward(&picked, &to_normed, None, gradients)?;
+        let to_picked = picked.zeros_like()?;
+        self.norm.backward(&picked, &to_normed, &to_picked, gradients)?;
         let (count, width) = hidden.dims2()?;
         let mut gradient = vec![0.0; count * width];
         for (row, values) in batch.rows.iter().zip(lend(&to_picked)?.chunks_exact(width)) {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::gradients::{Gradients, Weight};
 use super::product::dot;
-use super::tensors::{lend, matrix};
+use super::tensors::{change, lend, matrix};
 
 /// Rows that one thread works on in one go; also the order in which the weight's gradient is summed.
 const CHUNK: usize = 32;
@@ -33,35 +33,33 @@ impl Norm {
         matrix(output, width)
     }
 
-    /// The gradient of the input, with that of the way around the sub-layer (`residual`) added.
+    /// Adds the gradient of the input to `into`, where that of the way around the sub-layer already is.
     pub(crate) fn backward(
         &self,
         input: &Tensor,
         gradient: &Tensor,
-        residual: Option<&Tensor>,
+        into: &Tensor,
         gradients: &mut Gradients,
-    ) -> Result<Tensor> {
-        let (rows, width) = input.dims2()?;
-        let mut output = match residual {
-            Some(residual) => lend(residual)?.to_vec(),
-            None => vec![0.0; rows * width],
-        };
+    ) -> Result<()> {
+        let width = input.dim(1)?;
         let (input, gradient, weight) = (lend(input)?, lend(gradient)?, lend(&self.weight.value)?);
-        let rows = input.par_chunks(CHUNK * width).zip(gradient.par_chunks(CHUNK * width));
-        let chunks = output.par_chunks_mut(CHUNK * width).zip(rows);
-        let sums: Vec<Vec<f32>> = chunks
-            .map(|(output, (input, gradient))| {
+        let mut sums: Vec<Vec<f32>> = Vec::new();
+        change(into, |output| {
+            let rows = input.par_chunks(CHUNK * width).zip(gradient.par_chunks(CHUNK * width));
+            let chunks = output.par_chunks_mut(CHUNK * width).zip(rows);
+            let work = |(output, (input, gradient))| {
                 let mut sum = if self.weight.slot.is_some() { vec![0.0; width] } else { Vec::new() };
                 let epsilon = self.epsilon;
                 let work = Backward { input, gradient, weight: &weight, epsilon, output, sum: &mut sum };
                 Arch::new().dispatch(work);
                 sum
-            })
-            .collect();
-        if let Some(slot) = self.weight.slot {
-            gradients.add(slot, Tensor::from_vec(total(&sums, width), width, &Device::Cpu)?)?;
+            };
+            sums = chunks.map(work).collect();
+        })?;
+        match self.weight.slot {
+            Some(slot) => gradients.add(slot, Tensor::from_vec(total(&sums, width), width, &Device::Cpu)?),
+            None => Ok(()),
         }
-        matrix(output, width)
     }
 }
 

@@ -84,3 +84,40 @@ pub(crate) fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
     let sums: Vec<f64> = values.par_chunks(CHUNK).map(|chunk| chunk.iter().map(square).sum()).collect();
     Ok(sums.iter().sum())
 }
+
+/// Writes the transpose of `source` (`[rows, columns]`) into `target`, square by square for the cache.
+pub(crate) fn turn(source: &Tensor, target: &Tensor) -> Result<()> {
+    const SQUARE: usize = 16;
+    let (rows, columns) = source.dims2()?;
+    let source = lend(source)?;
+    change(target, |target| {
+        target.par_chunks_mut(SQUARE * rows).enumerate().for_each(|(block, target)| {
+            for first in (0..rows).step_by(SQUARE) {
+                let count = SQUARE.min(rows - first);
+                for (line, target) in target.chunks_exact_mut(rows).enumerate() {
+                    let values = source[first * columns + block * SQUARE + line..].iter().step_by(columns);
+                    target[first..first + count].iter_mut().zip(values).for_each(|(t, value)| *t = *value);
+                }
+            }
+        });
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turning_twice_gives_the_matrix_back() {
+        for (rows, columns) in [(1, 5), (16, 16), (33, 20), (40, 65)] {
+            let values: Vec<f32> = (0..rows * columns).map(|i| i as f32).collect();
+            let source = matrix(values.clone(), columns).unwrap();
+            let turned = matrix(vec![0.0; rows * columns], rows).unwrap();
+            turn(&source, &turned).unwrap();
+            assert_eq!(lend(&turned).unwrap()[1 % rows], values[columns * (1 % rows)]);
+            let again = matrix(vec![0.0; rows * columns], columns).unwrap();
+            turn(&turned, &again).unwrap();
+            assert_eq!(*lend(&again).unwrap(), *values);
+        }
+    }
+}

@@ -196,12 +196,16 @@ impl Trainer {
     /// # Errors
     /// A failure of the tensor library.
     pub fn loss(&self, samples: &[Sample]) -> Result<f64, TrainError> {
-        let batches = samples.chunks(self.training.optimisation.micro_batch as usize).map(Batch::new);
         let mut sum = 0.0;
-        for batch in batches {
+        for batch in self.micro_batches(samples) {
             sum += self.network.loss(&batch)?;
         }
         Ok(sum / count_targets(samples.iter()))
+    }
+
+    fn micro_batches<'a>(&self, samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Batch> {
+        let most = self.training.optimisation.micro_batch as usize;
+        Batch::cut(samples, most, self.network.rows_within_memory())
     }
 
     fn is_finished(&self) -> bool {
@@ -235,8 +239,7 @@ impl Trainer {
         let targets = count_targets(examples.iter().map(|index| &self.train[*index]));
         let mut gradients = Gradients::new(self.parameters.len());
         let (mut sum, mut tokens) = (0.0, 0);
-        for examples in examples.chunks(self.training.optimisation.micro_batch as usize) {
-            let batch = Batch::new(examples.iter().map(|index| &self.train[*index]));
+        for batch in self.micro_batches(examples.iter().map(|index| &self.train[*index])) {
             if self.announce(&batch, observer) == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -277,14 +280,12 @@ impl Trainer {
     }
 
     fn look(&mut self, observer: &mut dyn TrainingObserver) -> Result<Flow, TrainError> {
-        let micro_batch = self.training.optimisation.micro_batch as usize;
-        let batches: Vec<Batch> = self.dev.chunks(micro_batch).map(Batch::new).collect();
         let mut sum = 0.0;
-        for batch in &batches {
-            if self.announce(batch, observer) == Flow::Stop {
+        for batch in self.micro_batches(&self.dev) {
+            if self.announce(&batch, observer) == Flow::Stop {
                 return Ok(Flow::Stop);
             }
-            sum += self.network.loss(batch)?;
+            sum += self.network.loss(&batch)?;
         }
         let step = self.state.step;
         let dev_loss = recorded(finite(sum / count_targets(self.dev.iter()), step, "the dev loss")?);
