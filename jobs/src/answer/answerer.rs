@@ -1,17 +1,18 @@
 //! From a question to a chat, through the model, to an answer.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::id::ItemId;
-use empiric_schema::version::SystemVersion;
+use empiric_schema::version::{AnsweringModel, SystemVersion};
 
 use super::demonstrations::Selector;
+use super::engine::Engine;
 use super::error::AnswerError;
 use crate::model::{
-    Finish, Flow, Generated, GenerationOptions, LoadedModel, Message, ModelError, Observer, Role, Totals,
-    generate, load,
+    Finish, Flow, Generated, GenerationOptions, LoadedModel, Message, Observer, Role, Totals,
+    generate,
 };
 use crate::telemetry_names as names;
 
@@ -50,6 +51,8 @@ pub struct Answer {
 pub trait AnswerObserver {
     /// Called before each pass of the model with what will have been used after it.
     fn before_pass(&mut self, totals: Totals) -> Flow;
+    /// Called with what was used for certain, where that is known only afterwards.
+    fn used(&mut self, _totals: Totals) {}
     /// Called with the answer to the question at `index`.
     fn answered(&mut self, index: usize, answer: Answer) -> Flow;
 }
@@ -58,25 +61,23 @@ pub trait AnswerObserver {
 #[derive(Debug, Clone)]
 pub struct Answerer {
     version: SystemVersion,
-    model: LoadedModel,
+    engine: Engine,
     demonstrations: Selector,
 }
 
 impl Answerer {
-    /// Loads the version's model and demonstrations from the paths of its artifacts.
+    /// Loads the version's model and demonstrations from the paths of its artifacts; an endpoint's client is
+    /// prepared, and nothing is asked yet.
     ///
     /// # Errors
-    /// An artifact without a path, files that are damaged or of another kind, or a version that asks for
-    /// what this runtime cannot do.
-    #[tracing::instrument(skip_all, fields(model = %version.model.id))]
+    /// An artifact without a path, files that are damaged or of another kind, an endpoint that must not be
+    /// asked, or a version that asks for what this runtime cannot do.
+    #[tracing::instrument(skip_all, fields(model = %version.model.id()))]
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
         check(&version)?;
-        let weights = &version.model.weights.digest;
-        let missing = || AnswerError::MissingInput { what: "the weights", digest: weights.clone() };
-        let path = inputs.get(weights).ok_or_else(missing)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let model = load(path).map_err(|source| failed(path, source))?;
-        Ok(Self { version, model, demonstrations })
+        let engine = Engine::open(&version.model, inputs)?;
+        Ok(Self { version, engine, demonstrations })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -89,13 +90,13 @@ impl Answerer {
         inputs: &BTreeMap<Digest, PathBuf>,
     ) -> Result<Self, AnswerError> {
         check(&version)?;
-        if version.model.weights != self.version.model.weights {
+        if !is_same_model(&version.model, &self.version.model) {
             return Err(AnswerError::Unsupported(
-                "the version has other weights than those loaded".to_owned(),
+                "the version has other weights than those loaded, or another endpoint".to_owned(),
             ));
         }
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        Ok(Self { version, model: self.model, demonstrations })
+        Ok(Self { version, engine: self.engine, demonstrations })
     }
 
     /// The version that answers.
@@ -145,30 +146,45 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(questions.len());
         let _entered = span.enter();
-        let prompts = self.prompts(questions)?;
+        let chats: Vec<Vec<Message>> = questions.iter().map(|question| self.messages(question)).collect();
+        let (flow, totals) = match &self.engine {
+            Engine::Local(model) => self.answer_locally(model, &chats, batch, observer)?,
+            Engine::Endpoint(model) => model.answer_each(&chats, &self.version.decoding, batch, observer)?,
+        };
+        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
+        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
+        Ok(flow)
+    }
+
+    fn answer_locally(
+        &self,
+        model: &LoadedModel,
+        chats: &[Vec<Message>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<(Flow, Totals), AnswerError> {
+        let cue = &self.version.prompt.answer_cue;
+        let prompts = chats.iter().map(|chat| model.prompt(chat, cue)).collect::<Result<Vec<_>, _>>()?;
         let decoding = &self.version.decoding;
         let options =
             GenerationOptions { max_tokens: decoding.max_tokens as usize, stop: &decoding.stop, batch };
         let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
-        let flow = generate(&self.model, &prompts, &options, &mut forward)?;
-        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, forward.totals.prompt_tokens);
-        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, forward.totals.completion_tokens);
-        Ok(flow)
-    }
-
-    fn prompts(&self, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        let cue = &self.version.prompt.answer_cue;
-        questions.iter().map(|question| self.model.prompt(&self.messages(question), cue)).collect()
+        let flow = generate(model, &prompts, &options, &mut forward)?;
+        Ok((flow, forward.totals))
     }
 
     fn span(&self, prompts: usize) -> tracing::Span {
-        let model = self.version.model.id.as_str();
+        let model = self.version.model.id().as_str();
+        let (kind, provider) = match self.engine {
+            Engine::Local(_) => ("internal", names::PROVIDER),
+            Engine::Endpoint(_) => ("client", names::PROVIDER_ENDPOINT),
+        };
         tracing::info_span!(
             "chat",
             otel.name = format!("{} {model}", names::SPAN_CHAT),
-            otel.kind = "internal",
+            otel.kind = kind,
             { names::GEN_AI_OPERATION_NAME } = names::SPAN_CHAT,
-            { names::GEN_AI_PROVIDER_NAME } = names::PROVIDER,
+            { names::GEN_AI_PROVIDER_NAME } = provider,
             { names::GEN_AI_REQUEST_MODEL } = model,
             { names::GEN_AI_REQUEST_MAX_TOKENS } = self.version.decoding.max_tokens,
             { names::GEN_AI_USAGE_INPUT_TOKENS } = tracing::field::Empty,
@@ -179,8 +195,21 @@ impl Answerer {
     }
 }
 
+/// Another catalogue name for the same weights is the same model.
+fn is_same_model(one: &AnsweringModel, other: &AnsweringModel) -> bool {
+    match (one.weights(), other.weights()) {
+        (Some(one), Some(other)) => one.weights == other.weights,
+        _ => one == other,
+    }
+}
+
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
-    let problem = if version.adapter.is_some() {
+    let is_endpoint = version.model.endpoint().is_some();
+    let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
+        "the prompt has an answer cue, and a chat interface does not let an answer be begun"
+    } else if is_endpoint && version.adapter.is_some() {
+        "the model is behind an endpoint, which takes no adapter"
+    } else if version.adapter.is_some() {
         "adapters are not supported yet"
     } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
@@ -190,10 +219,6 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
-}
-
-fn failed(path: &Path, source: ModelError) -> AnswerError {
-    AnswerError::Load { path: path.to_owned(), source }
 }
 
 /// Turns generated tokens into answers.

@@ -6,7 +6,11 @@
 mod answerer;
 mod bm25;
 mod demonstrations;
+mod endpoint;
+mod engine;
 mod error;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
+pub use endpoint::EndpointModel;
+pub use engine::Engine;
 pub use error::AnswerError;

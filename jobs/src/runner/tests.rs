@@ -87,7 +87,7 @@ impl Job {
 
 fn version(weights: ArtifactRef, pool: ArtifactRef) -> SystemVersion {
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
+        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() }.into(),
         adapter: None,
         prompt: Prompt { system: "Be brief.".into(), user: "Q: {{input}}".into(), answer_cue: "A:".into() },
         demonstrations: Demonstrations::Nearest { k: 1, pool },
@@ -150,7 +150,7 @@ fn job_files_that_are_none_are_named() {
 #[test]
 fn damaged_inputs_are_refused_before_use() {
     let mut job = Job::new();
-    let weights = job.params().version.model.weights.digest.clone();
+    let weights = job.params().version.model.weights().unwrap().weights.digest.clone();
     let path = job.file.inputs[&weights].clone();
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -169,7 +169,7 @@ fn weights_that_are_wrong_at_their_source_are_permanent() {
     let mut job = Job::new();
     let path = job.path("notes.txt");
     std::fs::write(&path, "GGUF is what these are not").unwrap();
-    job.params().version.model.weights = reference(&path);
+    job.params().version = version(reference(&path), job.params().items.clone());
     job.file.inputs.insert(reference(&path).digest, path);
     job.fails(ExitClass::InvalidInput, "the header of the GGUF file is malformed");
 }
@@ -233,7 +233,7 @@ fn forbidden_text_marks_the_answer_as_harmful() {
     let items = reference(&path);
     job.file.inputs.remove(&old);
     job.file.inputs.insert(items.digest.clone(), path);
-    let weights = job.params().version.model.weights.clone();
+    let weights = job.params().version.model.weights().unwrap().weights.clone();
     job.params().version = version(weights, items.clone());
     job.params().items = items;
     assert_eq!(job.run().evaluation.unwrap().harmful, "01");
