@@ -205,6 +205,20 @@ fn addresses_and_prompts_that_an_endpoint_cannot_have_are_refused_before_anythin
     refused(|params| params.version.prompt.answer_cue = "A:".into(), ExitClass::InvalidInput, "answer cue");
 }
 
+#[test]
+fn an_endpoint_is_not_asked_how_likely_texts_are() {
+    let server = TestServer::start(|request, _| knows(&request.question()));
+    let mut job = Job::new(server.url(), None);
+    let EvaluateParams { version, items, positions, .. } = job.params().clone();
+    let continuations = Continuations::Expected;
+    let params = ScoreParams { version, items, positions, continuations, batch: 1 };
+    job.file.spec.kind = JobKind::Score(Box::new(params));
+    job.file.outputs = vec![SCORES_FILE.to_owned()];
+    let exit = job.run();
+    assert!(exit.message.contains("a chat interface does not say how likely"), "{}", exit.message);
+    assert_eq!((exit.class, server.seen().len()), (ExitClass::InvalidInput, 0));
+}
+
 fn elsewhere(params: &mut EvaluateParams, url: &str) {
     let endpoint = EndpointSpec { url: url.to_owned(), ..params.version.model.endpoint().unwrap().clone() };
     params.version.model = EndpointBinding { id: ModelId::new("big"), endpoint }.into();

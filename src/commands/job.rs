@@ -4,17 +4,20 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use empiric_jobs::telemetry_names as names;
-use empiric_schema::job::{EXIT_FILE, Exit, JOB_FILE, JobFile};
+use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile};
 use opentelemetry::{KeyValue, global};
 
 use crate::error::CliError;
+use crate::output;
 
 pub(super) async fn execute(folder: &Path) -> Result<ExitCode, CliError> {
     let job = folder.to_owned();
     let span = tracing::Span::current();
     let ended = tokio::task::spawn_blocking(move || span.in_scope(|| empiric_jobs::runner::run(&job))).await;
     let class = ended.map_err(|error| CliError::Worker(error.to_string()))?;
-    measure(folder);
+    if let Some(exit) = measure(folder).filter(|_| class != ExitClass::Success) {
+        output::talk(&format!("{}: {}", exit.class.name(), exit.message));
+    }
     Ok(ExitCode::from(u8::try_from(class.code()).unwrap_or(70)))
 }
 
@@ -29,9 +32,9 @@ fn provider(folder: &Path) -> &'static str {
 }
 
 /// Metrics of the job from what it wrote itself; without an exporter they go nowhere.
-fn measure(folder: &Path) {
-    let written = std::fs::read(folder.join(EXIT_FILE)).ok();
-    let Some(exit) = written.and_then(|bytes| serde_json::from_slice::<Exit>(&bytes).ok()) else { return };
+fn measure(folder: &Path) -> Option<Exit> {
+    let written = std::fs::read(folder.join(EXIT_FILE)).ok()?;
+    let exit: Exit = serde_json::from_slice(&written).ok()?;
     let meter = global::meter("empiric");
     let class = KeyValue::new(names::EMPIRIC_EXIT_CLASS, exit.class.name());
     meter.u64_counter(names::EMPIRIC_JOBS).build().add(1, &[class]);
@@ -44,4 +47,5 @@ fn measure(folder: &Path) {
     }
     let duration = meter.f64_histogram(names::GEN_AI_OPERATION_DURATION).with_unit("s").build();
     duration.record(exit.usage.seconds, &[operation, provider]);
+    Some(exit)
 }

@@ -20,6 +20,7 @@ mod worker;
 
 use std::process::ExitCode;
 
+use empiric_schema::telemetry_names as names;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -36,7 +37,10 @@ pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
     runtime.block_on(async {
         let place = Place::new(&cli.global);
         let telemetry = Telemetry::start(log_folder(&cli.command, &place).as_deref())?;
-        let span = tracing::info_span!("empiric", otel.name = format!("empiric {}", name(&cli.command)));
+        let span = tracing::info_span!(
+            names::SPAN_COMMAND,
+            otel.name = format!("{} {}", names::SPAN_COMMAND, name(&cli.command))
+        );
         // Without a subscriber for it there is no trace to belong to, and that is fine.
         let _ = span.set_parent(telemetry::parent());
         let outcome = execute(cli, &place).instrument(span).await;
@@ -48,7 +52,7 @@ pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
 async fn execute(cli: &Cli, place: &Place) -> Result<ExitCode, CliError> {
     let global = &cli.global;
     match &cli.command {
-        Command::Init(args) => init::execute(args),
+        Command::Init(args) => init::execute(args, global),
         Command::Plan => plan::execute(global, place).await,
         Command::Run(args) => run::execute(args, global, place).await,
         Command::Start => start::execute(global, place).await,

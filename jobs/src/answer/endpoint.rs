@@ -47,6 +47,28 @@ impl EndpointModel {
         };
         Ok((flow, forward.totals))
     }
+
+    /// Asks one chat.
+    pub(super) fn answer(&self, chat: &[Message], decoding: &Decoding) -> Result<Answer, AnswerError> {
+        let mut only = Only(None);
+        self.answer_each(&[chat.to_vec()], decoding, 1, &mut only)?;
+        let none = || AnswerError::Unsupported("a question was left without an answer".to_owned());
+        only.0.ok_or_else(none)
+    }
+}
+
+/// Keeps one answer.
+struct Only(Option<Answer>);
+
+impl AnswerObserver for Only {
+    fn before_pass(&mut self, _: Totals) -> Flow {
+        Flow::Continue
+    }
+
+    fn answered(&mut self, _: usize, answer: Answer) -> Flow {
+        self.0 = Some(answer);
+        Flow::Continue
+    }
 }
 
 fn request(chat: &[Message], decoding: &Decoding) -> ChatRequest {

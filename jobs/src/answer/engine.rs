@@ -1,50 +1,103 @@
 //! Who answers a version's chats: weights in this process, or a server.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use empiric_schema::artifact::Digest;
-use empiric_schema::version::{AnsweringModel, ModelBinding};
+use empiric_schema::artifact::{ArtifactRef, Digest};
+use empiric_schema::version::{AnsweringModel, ModelBinding, SystemVersion};
 
 use super::endpoint::EndpointModel;
 use super::error::AnswerError;
-use crate::model::{LoadedModel, ModelError, load};
+use crate::model::{Adapter, LoadOptions, LoadedModel, ModelFiles, load_with};
 
 /// A model that is ready to answer.
 #[derive(Debug, Clone)]
 pub enum Engine {
-    /// Weights in this process.
+    /// Weights in this process, with the version's adapter.
     Local(Box<LoadedModel>),
     /// A server.
     Endpoint(EndpointModel),
 }
 
 impl Engine {
-    /// Loads weights from the paths of their artifacts, or prepares the client of an endpoint.
-    ///
-    /// # Errors
-    /// An artifact without a path, damaged weights, an address that is refused, or a key that is not there.
+    /// Loads weights and adapter from the paths of their artifacts, or prepares the client of an endpoint.
     pub(super) fn open(
-        model: &AnsweringModel,
+        version: &SystemVersion,
+        inputs: &BTreeMap<Digest, PathBuf>,
+        options: LoadOptions,
+    ) -> Result<Self, AnswerError> {
+        match &version.model {
+            AnsweringModel::Weights(binding) => {
+                let files = model_files(binding, inputs)?;
+                let failed = |source| AnswerError::Load { path: files.weights.clone(), source };
+                let model = load_with(&files, options).map_err(failed)?;
+                let adapter = adapter(&model, version, inputs)?;
+                Ok(Self::Local(Box::new(model.with_adapter(adapter))))
+            }
+            AnsweringModel::Endpoint(binding) => Ok(Self::Endpoint(EndpointModel::open(&binding.endpoint)?)),
+        }
+    }
+
+    /// The same engine under another version of the same model, with that version's adapter.
+    pub(super) fn with_version(
+        self,
+        old: &SystemVersion,
+        new: &SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
     ) -> Result<Self, AnswerError> {
-        Ok(match model {
-            AnsweringModel::Weights(model) => Self::Local(Box::new(load_weights(model, inputs)?)),
-            AnsweringModel::Endpoint(model) => Self::Endpoint(EndpointModel::open(&model.endpoint)?),
-        })
+        if !is_same_model(&old.model, &new.model) {
+            return Err(AnswerError::Unsupported(
+                "the version has other weights than those loaded, or another endpoint".to_owned(),
+            ));
+        }
+        match self {
+            Self::Local(model) if new.adapter != old.adapter => {
+                let adapter = adapter(&model, new, inputs)?;
+                Ok(Self::Local(Box::new(model.with_adapter(adapter))))
+            }
+            same => Ok(same),
+        }
     }
 }
 
-fn load_weights(
-    model: &ModelBinding,
-    inputs: &BTreeMap<Digest, PathBuf>,
-) -> Result<LoadedModel, AnswerError> {
-    let weights = &model.weights.digest;
-    let missing = || AnswerError::MissingInput { what: "the weights", digest: weights.clone() };
-    let path = inputs.get(weights).ok_or_else(missing)?;
-    load(path).map_err(|source| failed(path, source))
+/// Another catalogue name for the same weights is the same model.
+fn is_same_model(one: &AnsweringModel, other: &AnsweringModel) -> bool {
+    match (one.weights(), other.weights()) {
+        (Some(one), Some(other)) => one.weights == other.weights && one.files == other.files,
+        _ => one == other,
+    }
 }
 
-fn failed(path: &Path, source: ModelError) -> AnswerError {
-    AnswerError::Load { path: path.to_owned(), source }
+/// Where the files of a model lie.
+fn model_files(model: &ModelBinding, inputs: &BTreeMap<Digest, PathBuf>) -> Result<ModelFiles, AnswerError> {
+    let mut files = BTreeMap::new();
+    for (name, artifact) in &model.files {
+        files.insert(name.clone(), path(inputs, "a file of the model", artifact)?.clone());
+    }
+    Ok(ModelFiles { weights: path(inputs, "the weights", &model.weights)?.clone(), files })
+}
+
+/// The version's adapter, checked against the loaded weights.
+fn adapter(
+    model: &LoadedModel,
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+) -> Result<Option<Arc<Adapter>>, AnswerError> {
+    let Some(adapter) = &version.adapter else {
+        return Ok(None);
+    };
+    let config = path(inputs, "the adapter's configuration", &adapter.config)?;
+    let weights = path(inputs, "the adapter's weights", &adapter.weights)?;
+    let loaded = model.load_adapter(config, weights, version.model.id().as_str());
+    loaded.map(Some).map_err(|source| AnswerError::Adapter { path: weights.clone(), source })
+}
+
+fn path<'a>(
+    inputs: &'a BTreeMap<Digest, PathBuf>,
+    what: &'static str,
+    artifact: &ArtifactRef,
+) -> Result<&'a PathBuf, AnswerError> {
+    let missing = || AnswerError::MissingInput { what, digest: artifact.digest.clone() };
+    inputs.get(&artifact.digest).ok_or_else(missing)
 }

@@ -37,6 +37,15 @@ pub enum AnswerError {
     /// The endpoint cannot be asked, or gave no answer.
     #[error("the endpoint could not answer")]
     Endpoint(#[from] EndpointError),
+    /// The adapter's files are wrong, or belong to another model.
+    #[error("cannot put the adapter `{path}` onto the model")]
+    Adapter {
+        /// Its weights.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: ModelError,
+    },
     /// The model failed while it answered.
     #[error("the model could not answer")]
     Model(#[from] ModelError),

@@ -9,8 +9,11 @@ mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod score;
+mod trimmed;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
 pub use endpoint::EndpointModel;
 pub use engine::Engine;
 pub use error::AnswerError;
+pub use score::{ScoredQuestion, TextScores};

@@ -10,6 +10,12 @@ mod run;
 mod signals;
 
 #[cfg(test)]
+mod embed_tests;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod training_tests;
 
 pub use run::run;

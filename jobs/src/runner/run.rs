@@ -9,7 +9,7 @@ use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile, JobKind
 use super::exit_file::{ExitFile, Written};
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-use crate::kinds::{Context, Done, evaluate};
+use crate::kinds::{Context, Done, embed, evaluate, score, train_sft};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -42,11 +42,13 @@ fn execute(folder: &Path, meter: &Meter) -> Result<Done, JobError> {
     context.check_outputs()?;
     match &file.spec.kind {
         JobKind::Evaluate(params) => evaluate::run(context, params),
+        JobKind::Score(params) => score::run(context, params),
+        JobKind::Embed(params) => embed::run(context, params),
+        JobKind::TrainSft(params) => train_sft::run(context, params),
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))
         }
-        kind => Err(JobError::Parameters(format!("this program runs no jobs of kind `{}`", kind.name()))),
     }
 }
 

@@ -21,8 +21,8 @@ pub struct EmbedParams {
 impl EmbedParams {
     /// All artifacts that the job reads.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
-        let EncoderFiles { weights, config, tokenizer } = &self.encoder;
-        vec![weights, config, tokenizer, &self.texts]
+        let EncoderFiles { weights, config, tokenizer, settings } = &self.encoder;
+        [weights, config, tokenizer, &self.texts].into_iter().chain(settings).collect()
     }
 }
 
@@ -35,6 +35,10 @@ pub struct EncoderFiles {
     pub config: ArtifactRef,
     /// `tokenizer.json`
     pub tokenizer: ArtifactRef,
+    /// `sentence_bert_config.json`: its `max_seq_length` says to how many tokens a text is cut. Without it,
+    /// texts are cut to the positions that were trained (MiniLM: 256 with it, 512 without).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<ArtifactRef>,
 }
 
 /// One line of the texts.
@@ -42,6 +46,6 @@ pub struct EncoderFiles {
 pub struct TextLine {
     /// Names the text in messages.
     pub id: String,
-    /// What is embedded. What exceeds the encoder's context is cut off.
+    /// What is embedded. What exceeds the encoder's length is cut off; an empty text has a vector too.
     pub text: String,
 }
