@@ -34,6 +34,7 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --locked -p empiric-schema
 	$(CARGO) check --locked -p empiric-workflows
+	$(CARGO) check --locked -p empiric-endpoint
 	$(CARGO) check --locked -p empiric-jobs
 
 bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (builds first, then about 20 minutes)

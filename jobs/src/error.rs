@@ -14,6 +14,9 @@ use crate::items::ItemsError;
 use crate::model::ModelError;
 use crate::train::TrainError;
 
+/// The resource whose amounts are small.
+pub(crate) const DOLLARS: &str = "dollars";
+
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
@@ -80,7 +83,9 @@ pub enum JobError {
     Write(#[from] WriteError),
     /// The reservation was used up.
     #[error(
-        "stopped after {done} of {total} items: {used:.0} {resource} of {limit:.0} reserved would be exceeded"
+        "stopped after {done} of {total} items: {} {resource} of {} reserved would be exceeded",
+        amount(resource, *used),
+        amount(resource, *limit)
     )]
     Budget {
         /// What was used up.
@@ -137,10 +142,16 @@ fn answer_class(error: &AnswerError) -> ExitClass {
         | AnswerError::Adapter { source: ModelError::Read { source, .. }, .. } => {
             read_class(source, ExitClass::InvalidInput)
         }
+        AnswerError::Endpoint(error) => error.class(),
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
     }
+}
+
+/// An amount as people write it: dollars of a job are cents.
+fn amount(resource: &str, value: f64) -> String {
+    if resource == DOLLARS { format!("{value:.6}") } else { format!("{value:.0}") }
 }
 
 fn embed_class(error: &EmbedError) -> ExitClass {

@@ -34,6 +34,8 @@ pub const EMPIRIC_PROMPTS: &str = "empiric.prompts";
 pub const EMPIRIC_VERSION: &str = "empiric.version";
 /// The provider's name for weights that run in this process.
 pub const PROVIDER: &str = "empiric";
+/// The provider's name for OpenAI-compatible servers, whoever runs them.
+pub const PROVIDER_ENDPOINT: &str = "openai";
 /// Metric (histogram, `{token}`): tokens of a job, by type.
 pub const GEN_AI_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
 /// Metric (histogram, `s`): time of a job's model calls.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use empiric_jobs::telemetry_names as names;
-use empiric_schema::job::{EXIT_FILE, Exit, ExitClass};
+use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile};
 use opentelemetry::{KeyValue, global};
 
 use crate::error::CliError;
@@ -21,6 +21,16 @@ pub(super) async fn execute(folder: &Path) -> Result<ExitCode, CliError> {
     Ok(ExitCode::from(u8::try_from(class.code()).unwrap_or(70)))
 }
 
+/// Who answered.
+fn provider(folder: &Path) -> &'static str {
+    let written = std::fs::read(folder.join(JOB_FILE)).ok();
+    let job = written.and_then(|bytes| serde_json::from_slice::<JobFile>(&bytes).ok());
+    match job.is_some_and(|job| job.spec.endpoint().is_some()) {
+        true => names::PROVIDER_ENDPOINT,
+        false => names::PROVIDER,
+    }
+}
+
 /// Metrics of the job from what it wrote itself; without an exporter they go nowhere.
 fn measure(folder: &Path) -> Option<Exit> {
     let written = std::fs::read(folder.join(EXIT_FILE)).ok()?;
@@ -29,7 +39,7 @@ fn measure(folder: &Path) -> Option<Exit> {
     let class = KeyValue::new(names::EMPIRIC_EXIT_CLASS, exit.class.name());
     meter.u64_counter(names::EMPIRIC_JOBS).build().add(1, &[class]);
     let operation = KeyValue::new(names::GEN_AI_OPERATION_NAME, names::SPAN_CHAT);
-    let provider = KeyValue::new(names::GEN_AI_PROVIDER_NAME, names::PROVIDER);
+    let provider = KeyValue::new(names::GEN_AI_PROVIDER_NAME, provider(folder));
     let tokens = meter.u64_histogram(names::GEN_AI_TOKEN_USAGE).with_unit("{token}").build();
     for (kind, count) in [("input", exit.usage.prompt_tokens), ("output", exit.usage.completion_tokens)] {
         let kind = KeyValue::new(names::GEN_AI_TOKEN_TYPE, kind);

@@ -275,7 +275,8 @@ fn version(number: u8) -> SystemVersion {
             id: ModelId::new("smollm2-135m"),
             weights: artifact("weights", "application/x-gguf"),
             files: Default::default(),
-        },
+        }
+        .into(),
         adapter: None,
         prompt: Prompt {
             system: format!("You answer staff questions in a few words.\nVariant {number}."),

@@ -32,6 +32,8 @@ pub(super) struct Launch<'a> {
     pub(super) folder: &'a Path,
     pub(super) token: &'a str,
     pub(super) threads: u32,
+    /// A variable of ours that the job needs besides those that all see.
+    pub(super) key: Option<&'a str>,
     /// Further variables.
     pub(super) trace: Vec<(String, String)>,
     pub(super) log: LogLimits,
@@ -91,7 +93,7 @@ impl Launch<'_> {
         command
             .current_dir(self.folder)
             .env_clear()
-            .envs(environment::allowed(std::env::vars_os()))
+            .envs(environment::allowed(std::env::vars_os(), self.key))
             .envs(self.trace.iter().cloned())
             .env(environment::LIFELINE.0, environment::LIFELINE.1)
             .env(environment::THREADS, self.threads.to_string())
@@ -170,6 +172,7 @@ mod tests {
             folder: folder.path(),
             token: "lifeline-test",
             threads: 1,
+            key: None,
             trace: Vec::new(),
             log: LogLimits::default(),
         };

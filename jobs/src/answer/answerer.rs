@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use empiric_schema::artifact::{ArtifactRef, Digest};
+use empiric_schema::artifact::Digest;
 use empiric_schema::id::ItemId;
-use empiric_schema::version::{ModelBinding, SystemVersion};
+use empiric_schema::version::SystemVersion;
 
 use super::demonstrations::Selector;
+use super::engine::Engine;
 use super::error::AnswerError;
 use super::trimmed::Trimmed;
 use crate::model::{
-    Adapter, Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError,
-    ModelFiles, Observer, Precision, Role, Totals, generate, load_with, stream,
+    Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer,
+    Precision, Role, Totals, generate, stream,
 };
 use crate::telemetry_names as names;
 
@@ -63,6 +63,8 @@ impl Answer {
 pub trait AnswerObserver {
     /// Called before each pass of the model with what will have been used after it.
     fn before_pass(&mut self, totals: Totals) -> Flow;
+    /// Called with what was used for certain, where that is known only afterwards.
+    fn used(&mut self, _totals: Totals) {}
     /// Called with the answer to the question at `index`.
     fn answered(&mut self, index: usize, answer: Answer) -> Flow;
 }
@@ -71,17 +73,17 @@ pub trait AnswerObserver {
 #[derive(Debug, Clone)]
 pub struct Answerer {
     version: SystemVersion,
-    model: LoadedModel,
+    engine: Engine,
     demonstrations: Selector,
 }
 
 impl Answerer {
     /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with the weights
-    /// as they are in their file.
+    /// as they are in their file. An endpoint's client is prepared, and nothing is asked yet.
     ///
     /// # Errors
-    /// An artifact without a path, files that are damaged or of another kind, an adapter of another model, or
-    /// a version that asks for what this runtime cannot do.
+    /// An artifact without a path, files that are damaged or of another kind, an adapter of another model, an
+    /// endpoint that must not be asked, or a version that asks for what this runtime cannot do.
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
         Self::load_with(version, inputs, LoadOptions { weights: Precision::AsStored })
     }
@@ -90,43 +92,31 @@ impl Answerer {
     ///
     /// # Errors
     /// As [`Self::load`].
-    #[tracing::instrument(skip_all, fields(model = %version.model.id))]
+    #[tracing::instrument(skip_all, fields(model = %version.model.id()))]
     pub fn load_with(
         version: SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
         options: LoadOptions,
     ) -> Result<Self, AnswerError> {
         check(&version)?;
-        let files = model_files(&version.model, inputs)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let failed = |source| AnswerError::Load { path: files.weights.clone(), source };
-        let model = load_with(&files, options).map_err(failed)?;
-        let adapter = adapter(&model, &version, inputs)?;
-        Ok(Self { version, model: model.with_adapter(adapter), demonstrations })
+        let engine = Engine::open(&version, inputs, options)?;
+        Ok(Self { version, engine, demonstrations })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
     ///
     /// # Errors
-    /// The version has other weights, or its adapter or demonstrations cannot be read.
+    /// The version has other weights or another endpoint, or its adapter or demonstrations cannot be read.
     pub fn with_version(
         self,
         version: SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
     ) -> Result<Self, AnswerError> {
         check(&version)?;
-        let own = &self.version.model;
-        if version.model.weights != own.weights || version.model.files != own.files {
-            return Err(AnswerError::Unsupported(
-                "the version has other weights than those loaded".to_owned(),
-            ));
-        }
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let adapter = match version.adapter == self.version.adapter {
-            true => self.model.adapter.clone(),
-            false => adapter(&self.model, &version, inputs)?,
-        };
-        Ok(Self { version, model: self.model.with_adapter(adapter), demonstrations })
+        let engine = self.engine.with_version(&self.version, &version, inputs)?;
+        Ok(Self { version, engine, demonstrations })
     }
 
     /// The version that answers.
@@ -176,32 +166,66 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(questions.len());
         let _entered = span.enter();
-        let prompts = self.prompts(questions)?;
-        let decoding = &self.version.decoding;
-        let max_tokens = decoding.max_tokens as usize;
-        let options = GenerationOptions { max_tokens, stop: &decoding.stop, batch, ..Default::default() };
-        let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
-        let flow = generate(&self.model, &prompts, &options, &mut forward)?;
-        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, forward.totals.prompt_tokens);
-        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, forward.totals.completion_tokens);
+        let (flow, totals) = match &self.engine {
+            Engine::Local(model) => self.answer_locally(model, questions, batch, observer)?,
+            Engine::Endpoint(model) => {
+                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
+                model.answer_each(&chats, &self.version.decoding, batch, observer)?
+            }
+        };
+        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
+        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
         Ok(flow)
     }
 
+    fn answer_locally(
+        &self,
+        model: &LoadedModel,
+        questions: &[Question<'_>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<(Flow, Totals), AnswerError> {
+        let prompts = self.prompts(model, questions)?;
+        let options = GenerationOptions { batch, ..self.options() };
+        let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
+        let flow = generate(model, &prompts, &options, &mut forward)?;
+        Ok((flow, forward.totals))
+    }
+
+    fn options(&self) -> GenerationOptions<'_> {
+        let decoding = &self.version.decoding;
+        let max_tokens = decoding.max_tokens as usize;
+        GenerationOptions { max_tokens, stop: &decoding.stop, batch: 1, ..Default::default() }
+    }
+
     /// The loaded model.
-    pub(super) fn model(&self) -> &LoadedModel {
-        &self.model
+    ///
+    /// # Errors
+    /// The model is behind an endpoint.
+    pub(super) fn local(&self) -> Result<&LoadedModel, AnswerError> {
+        match &self.engine {
+            Engine::Local(model) => Ok(model),
+            Engine::Endpoint(_) => Err(AnswerError::Unsupported(
+                "the model is behind an endpoint, and a chat interface does not say how likely given texts are"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// The tokens of a question's chat, up to the answer.
-    pub(super) fn prompt(&self, question: &Question<'_>) -> Result<Vec<u32>, ModelError> {
-        self.model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
+    pub(super) fn prompt(
+        &self,
+        model: &LoadedModel,
+        question: &Question<'_>,
+    ) -> Result<Vec<u32>, ModelError> {
+        model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
     }
 
     /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
-    /// answer's text. Returns nothing where the receiver stopped it.
+    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece.
     ///
     /// # Errors
-    /// A prompt that is too long for the model, or numbers that are none.
+    /// A prompt that is too long for the model, numbers that are none, or an endpoint that does not answer.
     pub fn answer_stream(
         &self,
         question: &Question<'_>,
@@ -209,37 +233,49 @@ impl Answerer {
     ) -> Result<Option<Answer>, AnswerError> {
         let span = self.span(1);
         let _entered = span.enter();
-        let prompt = self.prompt(question)?;
-        let decoding = &self.version.decoding;
-        let options = GenerationOptions {
-            max_tokens: decoding.max_tokens as usize,
-            stop: &decoding.stop,
-            batch: 1,
-            ..Default::default()
+        let answer = match &self.engine {
+            Engine::Local(model) => self.stream_locally(model, question, on_text)?,
+            Engine::Endpoint(model) => {
+                let answer = model.answer(&self.messages(question), &self.version.decoding)?;
+                (on_text(&answer.text) == Flow::Continue).then_some(answer)
+            }
         };
-        let mut trimmed = Trimmed::default();
-        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
-        let Some(answer) = stream(&self.model, &prompt, &options, &mut on_piece)? else {
-            return Ok(None);
-        };
-        let answer = Answer::new(prompt.len(), answer);
-        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
-        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
-        Ok(Some(answer))
+        if let Some(answer) = &answer {
+            span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
+            span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
+        }
+        Ok(answer)
     }
 
-    fn prompts(&self, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        questions.iter().map(|question| self.prompt(question)).collect()
+    fn stream_locally(
+        &self,
+        model: &LoadedModel,
+        question: &Question<'_>,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let prompt = self.prompt(model, question)?;
+        let mut trimmed = Trimmed::default();
+        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
+        let answer = stream(model, &prompt, &self.options(), &mut on_piece)?;
+        Ok(answer.map(|answer| Answer::new(prompt.len(), answer)))
+    }
+
+    fn prompts(&self, model: &LoadedModel, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
+        questions.iter().map(|question| self.prompt(model, question)).collect()
     }
 
     fn span(&self, prompts: usize) -> tracing::Span {
-        let model = self.version.model.id.as_str();
+        let model = self.version.model.id().as_str();
+        let (kind, provider) = match self.engine {
+            Engine::Local(_) => ("internal", names::PROVIDER),
+            Engine::Endpoint(_) => ("client", names::PROVIDER_ENDPOINT),
+        };
         tracing::info_span!(
             "chat",
             otel.name = format!("{} {model}", names::SPAN_CHAT),
-            otel.kind = "internal",
+            otel.kind = kind,
             { names::GEN_AI_OPERATION_NAME } = names::SPAN_CHAT,
-            { names::GEN_AI_PROVIDER_NAME } = names::PROVIDER,
+            { names::GEN_AI_PROVIDER_NAME } = provider,
             { names::GEN_AI_REQUEST_MODEL } = model,
             { names::GEN_AI_REQUEST_MAX_TOKENS } = self.version.decoding.max_tokens,
             { names::GEN_AI_USAGE_INPUT_TOKENS } = tracing::field::Empty,
@@ -251,7 +287,12 @@ impl Answerer {
 }
 
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
-    let problem = if version.decoding.max_tokens == 0 {
+    let is_endpoint = version.model.endpoint().is_some();
+    let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
+        "the prompt has an answer cue, and a chat interface does not let an answer be begun"
+    } else if is_endpoint && version.adapter.is_some() {
+        "the model is behind an endpoint, which takes no adapter"
+    } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
         "the user template has no `{{input}}`: all questions would be the same"
@@ -259,39 +300,6 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
-}
-
-/// Where the files of a model lie.
-fn model_files(model: &ModelBinding, inputs: &BTreeMap<Digest, PathBuf>) -> Result<ModelFiles, AnswerError> {
-    let mut files = BTreeMap::new();
-    for (name, artifact) in &model.files {
-        files.insert(name.clone(), path(inputs, "a file of the model", artifact)?.clone());
-    }
-    Ok(ModelFiles { weights: path(inputs, "the weights", &model.weights)?.clone(), files })
-}
-
-/// The version's adapter, checked against the loaded weights.
-fn adapter(
-    model: &LoadedModel,
-    version: &SystemVersion,
-    inputs: &BTreeMap<Digest, PathBuf>,
-) -> Result<Option<Arc<Adapter>>, AnswerError> {
-    let Some(adapter) = &version.adapter else {
-        return Ok(None);
-    };
-    let config = path(inputs, "the adapter's configuration", &adapter.config)?;
-    let weights = path(inputs, "the adapter's weights", &adapter.weights)?;
-    let loaded = model.load_adapter(config, weights, version.model.id.as_str());
-    loaded.map(Some).map_err(|source| AnswerError::Adapter { path: weights.clone(), source })
-}
-
-fn path<'a>(
-    inputs: &'a BTreeMap<Digest, PathBuf>,
-    what: &'static str,
-    artifact: &ArtifactRef,
-) -> Result<&'a PathBuf, AnswerError> {
-    let missing = || AnswerError::MissingInput { what, digest: artifact.digest.clone() };
-    inputs.get(&artifact.digest).ok_or_else(missing)
 }
 
 /// Turns generated tokens into answers.

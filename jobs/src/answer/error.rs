@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use empiric_endpoint::EndpointError;
 use empiric_schema::artifact::Digest;
 
 use crate::items::ItemsError;
@@ -33,6 +34,9 @@ pub enum AnswerError {
         #[source]
         source: ModelError,
     },
+    /// The endpoint cannot be asked, or gave no answer.
+    #[error("the endpoint could not answer")]
+    Endpoint(#[from] EndpointError),
     /// The adapter's files are wrong, or belong to another model.
     #[error("cannot put the adapter `{path}` onto the model")]
     Adapter {

@@ -3,7 +3,7 @@
 use super::answerer::{Answerer, Question};
 use super::error::AnswerError;
 use crate::model::{
-    Candidates, Flow, Likelihood, ModelError, Observer, ScoreOptions, Totals, TurnEnd, score,
+    Candidates, Flow, Likelihood, LoadedModel, ModelError, Observer, ScoreOptions, Totals, TurnEnd, score,
 };
 
 /// A question and what may be said to it.
@@ -29,25 +29,27 @@ impl Answerer {
     /// each result over as soon as it is there. Returns whether all were scored or the observer stopped the work.
     ///
     /// # Errors
-    /// A prompt that with a text is too long for the model, or numbers that are none.
-    #[tracing::instrument(skip_all, fields(model = %self.version().model.id, questions = questions.len()))]
+    /// A prompt that with a text is too long for the model, numbers that are none, or a model behind an
+    /// endpoint.
+    #[tracing::instrument(skip_all, fields(model = %self.version().model.id(), questions = questions.len()))]
     pub fn score_each(
         &self,
         questions: &[ScoredQuestion<'_>],
         batch: usize,
         observer: &mut dyn Observer<TextScores>,
     ) -> Result<Flow, AnswerError> {
+        let model = self.local()?;
         let candidates: Result<Vec<Candidates>, ModelError> =
-            questions.iter().map(|scored| self.candidates(scored)).collect();
+            questions.iter().map(|scored| self.candidates(model, scored)).collect();
         let candidates = candidates?;
         let options = ScoreOptions { batch, end: TurnEnd::Scored };
         let mut forward = Forward { candidates: &candidates, observer };
-        Ok(score(self.model(), &candidates, &options, &mut forward)?)
+        Ok(score(model, &candidates, &options, &mut forward)?)
     }
 
-    fn candidates(&self, scored: &ScoredQuestion<'_>) -> Result<Candidates, ModelError> {
-        let prompt = self.prompt(&scored.question)?;
-        let continuation = |text: &String| self.model().tokenizer.continuation(&prompt, text);
+    fn candidates(&self, model: &LoadedModel, scored: &ScoredQuestion<'_>) -> Result<Candidates, ModelError> {
+        let prompt = self.prompt(model, &scored.question)?;
+        let continuation = |text: &String| model.tokenizer.continuation(&prompt, text);
         let continuations: Result<Vec<Vec<u32>>, ModelError> =
             scored.texts.iter().map(continuation).collect();
         Ok(Candidates { continuations: continuations?, prompt })

@@ -85,7 +85,7 @@ pub(crate) fn evaluation() -> Job {
 
 pub(crate) fn version(weights: ArtifactRef, pool: ArtifactRef) -> SystemVersion {
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
+        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() }.into(),
         adapter: None,
         prompt: Prompt { system: "Be brief.".into(), user: "Q: {{input}}".into(), answer_cue: "A:".into() },
         demonstrations: Demonstrations::Nearest { k: 1, pool },

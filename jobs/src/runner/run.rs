@@ -34,6 +34,9 @@ pub fn run(folder: &Path) -> ExitClass {
 fn execute(folder: &Path, meter: &Meter) -> Result<Done, JobError> {
     let file = read_job(folder)?;
     use_threads(file.threads);
+    if let Some(price) = file.spec.endpoint().and_then(|endpoint| endpoint.price) {
+        meter.bill_by(price);
+    }
     inputs::verify(&file)?;
     let context = Context { folder, file: &file, meter };
     context.check_outputs()?;

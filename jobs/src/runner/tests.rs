@@ -66,7 +66,7 @@ fn job_files_that_are_none_are_named() {
 #[test]
 fn damaged_inputs_are_refused_before_use() {
     let mut job = evaluation();
-    let weights = params(&mut job).version.model.weights.digest.clone();
+    let weights = params(&mut job).version.model.weights().unwrap().weights.digest.clone();
     let path = job.file.inputs[&weights].clone();
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -85,7 +85,8 @@ fn weights_that_are_wrong_at_their_source_are_permanent() {
     let mut job = evaluation();
     let path = job.path("notes.txt");
     std::fs::write(&path, "GGUF is what these are not").unwrap();
-    params(&mut job).version.model.weights = reference(&path);
+    let items = params(&mut job).items.clone();
+    params(&mut job).version = version(reference(&path), items);
     job.file.inputs.insert(reference(&path).digest, path);
     job.fails(ExitClass::InvalidInput, "the header of the GGUF file is malformed");
 }
@@ -149,7 +150,7 @@ fn forbidden_text_marks_the_answer_as_harmful() {
     let items = reference(&path);
     job.file.inputs.remove(&old);
     job.file.inputs.insert(items.digest.clone(), path);
-    let weights = params(&mut job).version.model.weights.clone();
+    let weights = params(&mut job).version.model.weights().unwrap().weights.clone();
     params(&mut job).version = version(weights, items.clone());
     params(&mut job).items = items;
     assert_eq!(job.run().evaluation.unwrap().harmful, "01");

@@ -73,7 +73,7 @@ fn a_model_whose_files_lie_apart_answers_as_the_same_one_in_a_folder() {
             model.files.insert(name.to_owned(), reference(&path));
             job.file.inputs.insert(reference(&path).digest, path);
         }
-        params(&mut job).version.model = model;
+        params(&mut job).version.model = model.into();
         answers(&job)
     };
     assert_eq!(evaluate(true), evaluate(false));
