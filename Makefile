@@ -6,10 +6,10 @@ CARGO ?= cargo
 PYTHON ?= python3
 EMPIRIC = target/release/empiric
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench-runtime clean
 
 help: ## Say what there is
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: ## Check the tools and say what is missing
 	@sh scripts/setup.sh
@@ -23,7 +23,7 @@ demo: setup ## Build, then run the staff-handbook example to its report (10 to 1
 test: setup ## All tests: pure parts, real processes, real Temporal server, real model
 	@echo "== building the tests (the first time takes about 15 minutes on 2 cores)"
 	$(CARGO) build --workspace --all-targets --locked
-	@echo "== fetching the model and the Temporal server (once)"
+	@echo "== fetching the models and the Temporal server (once)"
 	target/debug/empiric -C examples/staff-handbook --state target/test-state doctor
 	@echo "== running the tests"
 	. scripts/test-env.sh && $(CARGO) test --workspace --locked
@@ -34,7 +34,13 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --locked -p empiric-schema
 	$(CARGO) check --locked -p empiric-workflows
+	$(CARGO) check --locked -p empiric-endpoint
 	$(CARGO) check --locked -p empiric-jobs
+
+bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (builds first, then about 20 minutes)
+	@echo "== building the release program of the benchmark (once)"
+	$(CARGO) build --release --locked -p empiric-jobs --example bench_runtime
+	$(PYTHON) benches/runtime/run.py $(BENCH)
 
 clean: ## Remove what was built, not what was fetched
 	$(CARGO) clean

@@ -158,7 +158,10 @@ impl Session {
         let program = std::env::current_exe();
         let program =
             program.map_err(|source| CliError::File { action: "find", path: "empiric".into(), source })?;
-        let settings = LocalSettings { warm: place.warm, ..LocalSettings::new(place.jobs(), program) };
+        let mut settings = LocalSettings { warm: place.warm, ..LocalSettings::new(place.jobs(), program) };
+        // Outside a project there is nothing to obey: the worker's machine is the limit.
+        let asked = place.spec().ok().and_then(|spec| spec.resources.cpus);
+        settings.threads = asked.map_or(settings.threads, |cpus| cpus.clamp(1, settings.threads));
         let jobs = place.jobs();
         let dispatcher = LocalDispatcher::open(settings, parts.store.clone()).await;
         let dispatcher =

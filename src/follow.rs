@@ -16,6 +16,7 @@ use temporalio_common::protos::temporal::api::workflow::v1::PendingActivityInfo;
 
 use crate::error::CliError;
 use crate::live::{Follow, RunningJob, Snapshot};
+use crate::temporal::words;
 
 /// How often the run is asked.
 const LOOK: Duration = Duration::from_millis(700);
@@ -148,7 +149,7 @@ fn running_job(pending: &PendingActivityInfo) -> Option<RunningJob> {
 pub async fn run_view(client: &Client, run: &RunId) -> Result<Option<RunView>, CliError> {
     let handle: WorkflowHandle<Client, Lifecycle> = client.get_workflow_handle(run.as_str());
     let answer = handle.query(Lifecycle::view, (), WorkflowQueryOptions::default()).await;
-    answer.map_err(|error| CliError::Refused { action: "show the run", reason: error.to_string() })
+    answer.map_err(|error| CliError::Refused { action: "show the run", reason: words::of_query(&error) })
 }
 
 /// Whether the server knows the run and it goes on.
@@ -157,7 +158,9 @@ pub async fn is_going_on(client: &Client, run: &RunId) -> Result<bool, CliError>
     match handle.describe(WorkflowDescribeOptions::default()).await {
         Ok(described) => Ok(described.status() == WorkflowExecutionStatus::Running),
         Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
-        Err(error) => Err(CliError::Refused { action: "describe the run", reason: error.to_string() }),
+        Err(error) => {
+            Err(CliError::Refused { action: "describe the run", reason: words::of_interaction(&error) })
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::adapters::database::{Database, DatabaseError};
 use crate::failure;
 
 mod rows;
+mod telemetry;
 mod write;
 
 #[cfg(test)]
@@ -79,7 +80,9 @@ impl RecorderActivities {
             let rows = rows::of(&batch.run, record, answers)?;
             write::rows(&transaction, rows).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        telemetry::tell(batch);
+        Ok(())
     }
 
     async fn answers(&self, record: &Record) -> Result<Vec<ItemResult>, RecordError> {

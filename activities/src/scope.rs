@@ -10,8 +10,10 @@ use empiric_schema::contract::{FreezeRequest, Frozen, FrozenSplit};
 use empiric_schema::id::ModelId;
 use empiric_schema::job::Progress;
 use empiric_schema::source::{Location, SourceRef};
-use empiric_schema::spec::{ModelOrigin, ModelSpec, ProjectSpec, PromptSource};
-use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+use empiric_schema::spec::{ModelOrigin, ProjectSpec, PromptSource};
+use empiric_schema::version::{
+    AnsweringModel, Decoding, Demonstrations, EndpointBinding, ModelBinding, Prompt, SystemVersion,
+};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::watch;
@@ -23,6 +25,7 @@ use crate::failure;
 pub use error::ScopeError;
 use splits::{Split, Splits};
 
+mod endpoint;
 mod error;
 mod splits;
 
@@ -82,7 +85,8 @@ impl ScopeActivities {
         let resolver = SourceResolver::new(&request.project_dir, &self.cache_dir)
             .with_network(self.network)
             .with_progress(Arc::new(report));
-        Freezing { store: &self.store, resolver, spec: &request.spec }.run().await
+        let FreezeRequest { project_dir, spec, .. } = request;
+        Freezing { store: &self.store, resolver, network: self.network, project_dir, spec }.run().await
     }
 }
 
@@ -110,6 +114,8 @@ async fn heartbeats(context: &ActivityContext, seen: watch::Receiver<Progress>) 
 struct Freezing<'a> {
     store: &'a ArtifactStore,
     resolver: SourceResolver,
+    network: NetworkMode,
+    project_dir: &'a Path,
     spec: &'a ProjectSpec,
 }
 
@@ -118,6 +124,7 @@ impl Freezing<'_> {
         let splits = self.splits().await?;
         splits.check()?;
         let prompt = self.prompt().await?;
+        self.check_endpoint().await?;
         let documents = self.documents().await?;
         let models = self.models().await?;
         let train = match &splits.train {
@@ -191,6 +198,15 @@ impl Freezing<'_> {
         Ok(u32::try_from(count).unwrap_or(u32::MAX))
     }
 
+    /// Only that of the system: nothing depends on the others.
+    async fn check_endpoint(&self) -> Result<(), ScopeError> {
+        let id = &self.spec.system.model;
+        match self.spec.model(id).map(|model| &model.origin) {
+            Some(ModelOrigin::Endpoint(found)) => endpoint::check(id, found, self.network).await,
+            _ => Ok(()),
+        }
+    }
+
     async fn models(&self) -> Result<BTreeMap<ModelId, ArtifactRef>, ScopeError> {
         let mut models = BTreeMap::new();
         for model in &self.spec.models {
@@ -212,19 +228,26 @@ impl Freezing<'_> {
         }
     }
 
+    fn model(&self, models: &BTreeMap<ModelId, ArtifactRef>) -> Result<AnsweringModel, ScopeError> {
+        let id = self.spec.system.model.clone();
+        if let Some(ModelOrigin::Endpoint(found)) = self.spec.model(&id).map(|model| &model.origin) {
+            let endpoint = endpoint::frozen(found, self.project_dir);
+            return Ok(EndpointBinding { id, endpoint }.into());
+        }
+        match models.get(&id).cloned() {
+            Some(weights) => Ok(ModelBinding { id, weights, files: BTreeMap::new() }.into()),
+            None => Err(ScopeError::UnknownModel { model: id }),
+        }
+    }
+
     fn system(
         &self,
         prompt: String,
         models: &BTreeMap<ModelId, ArtifactRef>,
     ) -> Result<SystemVersion, ScopeError> {
         let system = &self.spec.system;
-        let weights = models.get(&system.model).cloned();
         Ok(SystemVersion {
-            model: ModelBinding {
-                weights: weights.ok_or_else(|| no_weights(self.spec.model(&system.model), &system.model))?,
-                id: system.model.clone(),
-                files: BTreeMap::new(),
-            },
+            model: self.model(models)?,
             adapter: None,
             prompt: Prompt { system: prompt, user: system.user.clone(), answer_cue: String::new() },
             demonstrations: Demonstrations::None,
@@ -239,13 +262,6 @@ fn shown_name(resolved: &Resolved, file: &SourceFile) -> String {
         (SourceKind::File, Location::File { pattern }) => pattern.clone(),
         (SourceKind::File, location) => location.to_string(),
         _ => file.name.clone(),
-    }
-}
-
-fn no_weights(model: Option<&ModelSpec>, id: &ModelId) -> ScopeError {
-    match model.map(|model| &model.origin) {
-        Some(ModelOrigin::Endpoint(_)) => ScopeError::Endpoint { model: id.clone() },
-        _ => ScopeError::UnknownModel { model: id.clone() },
     }
 }
 

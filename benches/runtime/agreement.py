@@ -3,7 +3,7 @@
 
 One command: makes its own virtual environment, builds the example `next_token`, runs both and prints a table.
 
-    python3 benches/runtime/agreement.py MODEL.gguf
+    python3 benches/runtime/agreement.py [MODEL.gguf]
 
 llama.cpp rounds activations to eight bits when it multiplies with quantized weights, this runtime does not.
 So llama.cpp is also run on the same weights widened to 32-bit floats (by llama.cpp itself): there the two
@@ -14,13 +14,11 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
-import venv
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ["llama-cpp-python==0.3.36", "numpy"]
+import environment
+
 NEW_TOKENS = 24
 
 SYSTEMS = [
@@ -54,26 +52,10 @@ def prompts():
     return [turn.format("system", s) + turn.format("user", q) + opening for s in SYSTEMS for q in QUESTIONS]
 
 
-def ensure_environment(folder):
-    """Goes on inside the virtual environment, which is made at the first run."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        print(f"making {folder} with {', '.join(PACKAGES)} (builds llama.cpp: several minutes)", file=sys.stderr)
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    if Path(sys.prefix).resolve() != folder.resolve():
-        os.execv(python, [str(python), *sys.argv])
-
-
 def ours(model, texts):
     """Runs the example in release mode. Returns one record a prompt."""
-    build = ["cargo", "build", "--release", "--quiet", "-p", "empiric-jobs", "--example", "next_token"]
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    program = target / "release" / "examples" / "next_token"
-    if "EMPIRIC_NEXT_TOKEN" in os.environ:
-        program = Path(os.environ["EMPIRIC_NEXT_TOKEN"])
-    else:
-        subprocess.run(build, check=True, cwd=ROOT)
+    named = os.environ.get("EMPIRIC_NEXT_TOKEN")
+    program = Path(named) if named else environment.example("next_token")
     lines = "".join(json.dumps(text) + "\n" for text in texts)
     run = subprocess.run([program, model], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in run.stdout.splitlines()]
@@ -134,10 +116,11 @@ def steps_compared(a, b):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--venv", type=Path, default=ROOT / "target" / "bench-venv")
+    parser.add_argument("model", type=Path, nargs="?", help="default: the file that `models.txt` brings")
+    parser.add_argument("--venv", type=Path, default=environment.DEFAULT_VENV)
     args = parser.parse_args()
-    ensure_environment(args.venv)
+    environment.enter(args.venv)
+    args.model = args.model or environment.packaged(args.venv, environment.MODEL)
     texts = prompts()
     mine = ours(args.model.resolve(), texts)
     print(f"{len(texts)} prompts, up to {NEW_TOKENS} greedy tokens each\n")

@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let text: String = serde_json::from_str(&line?)?;
         prompts.push(model.tokenizer.encode(&text)?);
     }
-    let options = GenerationOptions { max_tokens: MAX_TOKENS, stop: &[], batch: 32 };
+    let options = GenerationOptions { max_tokens: MAX_TOKENS, stop: &[], batch: 32, ..Default::default() };
     let mut answers = Collect(vec![None; prompts.len()]);
     let started = std::time::Instant::now();
     generate(&model, &prompts, &options, &mut answers)?;

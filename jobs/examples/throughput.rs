@@ -42,7 +42,9 @@ fn chats(model: &LoadedModel) -> Result<Vec<Vec<u32>>, Box<dyn Error>> {
     let mut prompts = Vec::new();
     for i in 0..64 {
         let words: Vec<&str> = (0..50 + i % 40).map(|j| WORDS[(i * 7 + j * j) % WORDS.len()]).collect();
-        let messages = [Message::new(Role::System, SYSTEM), Message::new(Role::User, words.join(" "))];
+        // The number keeps the questions apart: they share the system message and nothing else.
+        let question = format!("{i}: {}", words.join(" "));
+        let messages = [Message::new(Role::System, SYSTEM), Message::new(Role::User, question)];
         prompts.push(model.prompt(&messages, "")?);
     }
     Ok(prompts)
@@ -66,7 +68,8 @@ fn read_and_write(model: &LoadedModel, rows: usize) -> Result<(f64, f64), Box<dy
 }
 
 fn step(model: &LoadedModel, caches: &mut [KvCache], tokens: &[u32]) -> Result<(), Box<dyn Error>> {
-    let mut segments: Vec<Segment<'_>> = caches.iter_mut().map(|cache| Segment { tokens, cache }).collect();
+    let mut segments: Vec<Segment<'_>> =
+        caches.iter_mut().map(|cache| Segment { tokens, cache, adapter: None }).collect();
     model.llama.forward(&mut segments)?;
     Ok(())
 }
@@ -80,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (read_one, write_one) = read_and_write(&model, 1)?;
     let prompts = chats(&model)?;
     let mut count = Count::default();
-    let options = GenerationOptions { max_tokens: STEPS, stop: &[], batch: 32 };
+    let options = GenerationOptions { max_tokens: STEPS, stop: &[], batch: 32, ..Default::default() };
     let started = Instant::now();
     generate(&model, &prompts, &options, &mut count)?;
     let report = serde_json::json!({

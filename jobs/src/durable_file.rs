@@ -26,8 +26,16 @@ impl WriteError {
 /// Writes to a temporary name in the same folder, syncs, renames, and syncs the folder. A reader sees the
 /// old contents or the new ones, and after a crash of the machine too.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// As [`write()`], for contents that are not in memory as a whole.
+pub fn write_with(
+    path: &Path,
+    contents: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), WriteError> {
     let temporary = temporary_name(path);
-    let written = write_and_rename(&temporary, path, bytes);
+    let written = write_and_rename(&temporary, path, contents);
     if written.is_err() {
         // The first error is the one to report; a left-over temporary file is only untidy.
         std::fs::remove_file(&temporary).ok();
@@ -35,9 +43,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     written.map_err(WriteError::at(path))
 }
 
-fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_and_rename(
+    temporary: &Path,
+    path: &Path,
+    contents: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let mut file = File::create(temporary)?;
-    file.write_all(bytes)?;
+    contents(&mut file)?;
     file.sync_all()?;
     std::fs::rename(temporary, path)?;
     match path.parent() {

@@ -8,9 +8,14 @@ use empiric_schema::job::ExitClass;
 
 use crate::answer::AnswerError;
 use crate::durable_file::WriteError;
+use crate::embed::EmbedError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::train::TrainError;
+
+/// The resource whose amounts are small.
+pub(crate) const DOLLARS: &str = "dollars";
 
 /// Why a job failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +72,20 @@ pub enum JobError {
     /// The system cannot be loaded or cannot answer.
     #[error("the system cannot answer")]
     Answer(#[from] AnswerError),
+    /// The encoder cannot be loaded or gives no vectors.
+    #[error("the texts cannot be embedded")]
+    Embed(#[from] EmbedError),
+    /// The model cannot learn.
+    #[error("the model cannot be trained")]
+    Train(#[from] TrainError),
     /// An output cannot be written.
     #[error("an output cannot be written")]
     Write(#[from] WriteError),
     /// The reservation was used up.
     #[error(
-        "stopped after {done} of {total} items: {used:.0} {resource} of {limit:.0} reserved would be exceeded"
+        "stopped after {done} of {total} items: {} {resource} of {} reserved would be exceeded",
+        amount(resource, *used),
+        amount(resource, *limit)
     )]
     Budget {
         /// What was used up.
@@ -102,6 +115,8 @@ impl JobError {
             Self::Items(ItemsError::Line { .. }) | Self::Grade(_) => ExitClass::InvalidInput,
             Self::Corrupt { .. } => ExitClass::ArtifactCorrupt,
             Self::Answer(error) => answer_class(error),
+            Self::Embed(error) => embed_class(error),
+            Self::Train(error) => train_class(error),
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
             Self::Panic(_) => ExitClass::BugOrUnknown,
@@ -123,11 +138,39 @@ impl JobError {
 /// Digests are checked before a model is read, so a file that is wrong is wrong at its source.
 fn answer_class(error: &AnswerError) -> ExitClass {
     match error {
-        AnswerError::Load { source: ModelError::Read { source, .. }, .. } => {
+        AnswerError::Load { source: ModelError::Read { source, .. }, .. }
+        | AnswerError::Adapter { source: ModelError::Read { source, .. }, .. } => {
             read_class(source, ExitClass::InvalidInput)
         }
+        AnswerError::Endpoint(error) => error.class(),
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+/// An amount as people write it: dollars of a job are cents.
+fn amount(resource: &str, value: f64) -> String {
+    if resource == DOLLARS { format!("{value:.6}") } else { format!("{value:.0}") }
+}
+
+fn embed_class(error: &EmbedError) -> ExitClass {
+    match error {
+        EmbedError::Read { source, .. } => read_class(source, ExitClass::InvalidInput),
+        EmbedError::Diverged { .. } => ExitClass::Diverged,
+        EmbedError::Tensor(_) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+fn train_class(error: &TrainError) -> ExitClass {
+    match error {
+        TrainError::Load { source: ModelError::Read { source, .. }, .. } => {
+            read_class(source, ExitClass::InvalidInput)
+        }
+        TrainError::Diverged { .. } => ExitClass::Diverged,
+        TrainError::Write(error) => write_class(&error.source),
+        TrainError::Tensor(_) | TrainError::Values { .. } => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
     }
 }

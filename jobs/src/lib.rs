@@ -3,8 +3,11 @@
 //! A job is a program with a file contract ([`runner::run`]). Nothing here knows Temporal, a database or a
 //! workflow: `job.json` comes in, `progress.jsonl`, `exit.json` and output files go out.
 
+pub use empiric_schema::telemetry_names;
+
 pub mod answer;
 pub mod durable_file;
+pub mod embed;
 pub mod error;
 pub mod grade;
 pub mod items;
@@ -14,4 +17,4 @@ pub mod model;
 pub mod model_cache;
 pub mod progress;
 pub mod runner;
-pub mod telemetry_names;
+pub mod train;

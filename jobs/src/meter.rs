@@ -1,9 +1,10 @@
 //! What the process has used so far.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use empiric_schema::job::Usage;
+use empiric_schema::spec::Price;
 
 use crate::model::Totals;
 
@@ -12,17 +13,29 @@ use crate::model::Totals;
 pub struct Meter {
     started: Instant,
     totals: Mutex<Totals>,
+    /// Of the endpoint that the job asks.
+    price: OnceLock<Price>,
 }
 
 impl Meter {
     /// Starts the clock.
     pub fn start() -> Self {
-        Self { started: Instant::now(), totals: Mutex::new(Totals::default()) }
+        Self { started: Instant::now(), totals: Mutex::new(Totals::default()), price: OnceLock::new() }
     }
 
     /// Sets the tokens used so far.
     pub fn set_tokens(&self, totals: Totals) {
         *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = totals;
+    }
+
+    /// Bills tokens by this price from now on; a later price changes nothing.
+    pub fn bill_by(&self, price: Price) {
+        self.price.get_or_init(|| price);
+    }
+
+    /// What so many tokens cost in dollars; nothing without a price.
+    pub fn dollars(&self, totals: Totals) -> f64 {
+        self.price.get().map_or(0.0, |price| price.of(totals.prompt_tokens, totals.completion_tokens))
     }
 
     /// Seconds since the start.
@@ -38,6 +51,7 @@ impl Meter {
             completion_tokens: totals.completion_tokens,
             seconds: self.seconds(),
             peak_memory: peak_memory().unwrap_or(0),
+            dollars: self.dollars(totals),
         }
     }
 }

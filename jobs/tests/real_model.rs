@@ -95,7 +95,7 @@ impl Observer for Collect {
 
 fn answers(model: &LoadedModel, prompts: &[Vec<u32>], batch: usize, max_tokens: usize) -> Vec<Vec<u32>> {
     let mut collect = Collect(vec![None; prompts.len()]);
-    let options = GenerationOptions { max_tokens, stop: &[], batch };
+    let options = GenerationOptions { max_tokens, stop: &[], batch, ..Default::default() };
     generate(model, prompts, &options, &mut collect).unwrap();
     collect.0.into_iter().map(|answer| answer.unwrap().tokens).collect()
 }

@@ -72,6 +72,9 @@ pub enum Decision {
     Gate {
         /// The version.
         candidate: Digest,
+        /// The test items: looks are counted for them, over all runs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        test_data: Option<Digest>,
         /// Which look this was, from 1.
         look: u32,
         /// Looks that the spec allows.

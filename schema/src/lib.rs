@@ -17,5 +17,6 @@ pub mod job;
 pub mod names;
 pub mod source;
 pub mod spec;
+pub mod telemetry_names;
 pub mod version;
 pub mod view;

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactRef, Digest};
 use crate::id::ModelId;
+use crate::spec::EndpointSpec;
 
 /// A system as it answers. Its name is the digest of its content ([`SystemVersion::digest`]);
 /// a change of any field is another version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SystemVersion {
-    /// The weights.
-    pub model: ModelBinding,
+    /// The model.
+    pub model: AnsweringModel,
     /// A LoRA adapter on those weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<AdapterBinding>,
@@ -23,6 +24,68 @@ pub struct SystemVersion {
     pub demonstrations: Demonstrations,
     /// How tokens are chosen.
     pub decoding: Decoding,
+}
+
+/// The model that answers. Its JSON is that of the variant alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a model with `id` and either `weights` or `endpoint`")]
+pub enum AnsweringModel {
+    /// Weights that a job loads.
+    Weights(ModelBinding),
+    /// A model that a job asks over the network.
+    Endpoint(EndpointBinding),
+}
+
+impl AnsweringModel {
+    /// The name in the spec's catalogue.
+    pub fn id(&self) -> &ModelId {
+        match self {
+            Self::Weights(model) => &model.id,
+            Self::Endpoint(model) => &model.id,
+        }
+    }
+
+    /// The weights, where they are ours to load.
+    pub fn weights(&self) -> Option<&ModelBinding> {
+        match self {
+            Self::Weights(model) => Some(model),
+            Self::Endpoint(_) => None,
+        }
+    }
+
+    /// The endpoint, where the model is behind one.
+    pub fn endpoint(&self) -> Option<&EndpointSpec> {
+        match self {
+            Self::Weights(_) => None,
+            Self::Endpoint(model) => Some(&model.endpoint),
+        }
+    }
+
+    /// All artifacts of the model; none for an endpoint.
+    pub fn artifacts(&self) -> Vec<&ArtifactRef> {
+        self.weights().map(ModelBinding::artifacts).unwrap_or_default()
+    }
+}
+
+impl From<ModelBinding> for AnsweringModel {
+    fn from(model: ModelBinding) -> Self {
+        Self::Weights(model)
+    }
+}
+
+impl From<EndpointBinding> for AnsweringModel {
+    fn from(model: EndpointBinding) -> Self {
+        Self::Endpoint(model)
+    }
+}
+
+/// Which endpoint. What its name stands for is the server's to say: a digest cannot freeze it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EndpointBinding {
+    /// The name in the spec's catalogue.
+    pub id: ModelId,
+    /// Address, the model's name there, where its key is, price and limits.
+    pub endpoint: EndpointSpec,
 }
 
 /// Which weights, by name for people and by digest for machines.
@@ -130,5 +193,47 @@ impl SystemVersion {
         // Only maps with non-text keys and failing writers can fail here, and there are none.
         let bytes = serde_json::to_vec(self).unwrap_or_default();
         Digest::of(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it stands in histories that were recorded before endpoints could answer.
+    const LOCAL: &str = concat!(
+        r#"{"model":{"id":"small","weights":{"digest":"sha256:"#,
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        r#"","size":0,"media_type":"application/x-gguf"}},"prompt":{"system":"s","user":"{{input}}"},"#,
+        r#""demonstrations":{"kind":"none"},"decoding":{"max_tokens":8,"stop":[]}}"#
+    );
+
+    #[test]
+    fn a_version_with_weights_has_the_json_and_the_digest_that_it_always_had() {
+        let version: SystemVersion = serde_json::from_str(LOCAL).unwrap();
+        assert_eq!(version.model.id().as_str(), "small");
+        assert_eq!(version.artifacts().len(), 1);
+        assert_eq!(serde_json::to_string(&version).unwrap(), LOCAL);
+        assert_eq!(version.digest(), Digest::of(LOCAL.as_bytes()));
+    }
+
+    #[test]
+    fn a_version_behind_an_endpoint_has_no_artifacts_and_survives_json() {
+        let local: SystemVersion = serde_json::from_str(LOCAL).unwrap();
+        let endpoint: EndpointSpec =
+            serde_json::from_str(r#"{"url":"https://h/v1","model":"m","price":{"input":1,"output":2}}"#)
+                .unwrap();
+        let model = EndpointBinding { id: ModelId::new("big"), endpoint }.into();
+        let version = SystemVersion { model, ..local };
+        assert_eq!(version.artifacts(), Vec::<&ArtifactRef>::new());
+        let json = serde_json::to_string(&version).unwrap();
+        assert_eq!(serde_json::from_str::<SystemVersion>(&json).unwrap(), version);
+    }
+
+    #[test]
+    fn a_model_that_is_neither_is_named() {
+        let json = LOCAL.replace("weights", "wights");
+        let error = serde_json::from_str::<SystemVersion>(&json).unwrap_err().to_string();
+        assert!(error.contains("either `weights` or `endpoint`"), "{error}");
     }
 }

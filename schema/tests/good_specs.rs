@@ -7,7 +7,7 @@ use empiric_schema::data::{LONGEST_LINE, read_items, write_items};
 use empiric_schema::grade::Assertion;
 use empiric_schema::spec::{
     Accelerators, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin, OnTimeout,
-    ProjectSpec, PromptSource, SecretRef, Task, Technique, json_schema,
+    ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -68,6 +68,9 @@ fn every_key_of_the_language_has_its_meaning() {
     assert_eq!(spec.scope.task.labels(), ["spam", "ham", "2024", "true"]);
     let SecretRef::File(path) = endpoint_key(&spec) else { panic!("{spec:?}") };
     assert_eq!(path, "secrets/key");
+    let ModelOrigin::Endpoint(big) = &spec.models[1].origin else { panic!("{spec:?}") };
+    let limits = RateLimits { requests_per_minute: Some(60), tokens_per_minute: Some(40_000) };
+    assert_eq!(big.limits, Some(limits));
     assert_eq!(
         spec.system.prompt,
         PromptSource::Inline("You sort mails.\nAnswer with one word.\n".to_owned())
@@ -143,7 +146,7 @@ fn every_key_of_the_schema_is_documented_closed_and_accepted() {
             keys += 1;
         }
     });
-    assert_eq!(keys, 69, "a new key belongs into every-key.yaml and into this count");
+    assert_eq!(keys, 72, "a new key belongs into every-key.yaml and into this count");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::error::CliError;
 use crate::follow::is_going_on;
 use crate::output;
 use crate::place::Place;
+use crate::temporal::words;
 
 /// Jobs get a few seconds to end; then the process trees are killed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,7 +35,10 @@ async fn cancel(client: &Client, run: &RunId) -> Result<(), CliError> {
         return Err(refused("it has ended".to_owned()));
     }
     let handle: WorkflowHandle<Client, Lifecycle> = client.get_workflow_handle(run.as_str());
-    handle.cancel(WorkflowCancelOptions::default()).await.map_err(|error| refused(error.to_string()))?;
+    handle
+        .cancel(WorkflowCancelOptions::default())
+        .await
+        .map_err(|error| refused(words::of_interaction(&error)))?;
     let ended = async {
         while is_going_on(client, run).await? {
             tokio::time::sleep(Duration::from_millis(200)).await;

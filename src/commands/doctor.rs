@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use empiric_activities::adapters::source::SourceResolver;
+use empiric_activities::scope::ScopeActivities;
+use empiric_jobs::model::load;
+use empiric_schema::contract::FreezeRequest;
+use empiric_schema::id::RunId;
+use empiric_schema::job::Progress;
 use empiric_schema::spec::ProjectSpec;
 use serde::Serialize;
 
@@ -44,9 +49,13 @@ impl Check {
 
 pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec();
+    if let Err(error @ CliError::NoProject { .. }) = spec {
+        return Err(error);
+    }
     let mut checks = vec![project(&spec)];
     if let Ok(spec) = &spec {
         checks.extend(sources(spec, place).await);
+        checks.push(scope(spec, place).await);
     }
     checks.push(server(global, place).await);
     checks.push(database(place).await);
@@ -87,10 +96,12 @@ async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
         .with_network(place.network)
         .with_progress(Arc::new(FetchBar::new()));
     let models = spec.models.iter().filter_map(|model| Some(("model", model.source()?)));
+    let embedder = spec.embedder.iter().map(|embedder| ("embedder", &embedder.source));
     let data = spec.data.train.iter().chain([&spec.data.dev, &spec.data.test]).chain(&spec.data.documents);
     let mut checks = Vec::new();
-    for (name, source) in models.chain(data.map(|source| ("data", source))) {
+    for (name, source) in models.chain(embedder).chain(data.map(|source| ("data", source))) {
         checks.push(match resolver.resolve(source).await {
+            Ok(found) if name == "model" => model(found.path).await,
             Ok(found) => {
                 Check::good(name, format!("{source}: {} bytes, {}", found.size, found.digest.short()))
                     .at(found.path)
@@ -101,6 +112,51 @@ async fn sources(spec: &ProjectSpec, place: &Place) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// Loads the weights as a job does.
+async fn model(path: PathBuf) -> Check {
+    let weights = path.clone();
+    match tokio::task::spawn_blocking(move || load(&weights)).await {
+        Ok(Ok(model)) => {
+            let config = model.llama.config();
+            let found = format!(
+                "{}: {} layers of width {}, {} tokens, context {}",
+                path.display(),
+                config.layers,
+                config.hidden,
+                config.vocabulary,
+                config.context
+            );
+            Check::good("model", found).at(path)
+        }
+        Ok(Err(error)) => {
+            Check::bad("model", format!("{}: {}", path.display(), chain(&error)), "name other weights")
+        }
+        Err(error) => Check::bad("model", error.to_string(), "name other weights"),
+    }
+}
+
+/// Freezes data, prompt and weights, as the first stage of a run does.
+async fn scope(spec: &ProjectSpec, place: &Place) -> Check {
+    let store = match place.store() {
+        Ok(store) => store,
+        Err(error) => return Check::bad("scope", chain(&error), "name another folder with --state"),
+    };
+    let activities = ScopeActivities { store, cache_dir: place.cache.clone(), network: place.network };
+    let (progress, _seen) = tokio::sync::watch::channel(Progress::default());
+    let request =
+        FreezeRequest { run: RunId::new("doctor"), project_dir: place.project.clone(), spec: spec.clone() };
+    match activities.freeze_reporting(&request, progress).await {
+        Ok(frozen) => Check::good(
+            "scope",
+            format!(
+                "{} dev and {} test items, prompt and weights are fit for a run",
+                frozen.dev.count, frozen.test.count
+            ),
+        ),
+        Err(error) => Check::bad("scope", chain(&error), "mend this; a run would stop there"),
+    }
 }
 
 async fn server(global: &Global, place: &Place) -> Check {

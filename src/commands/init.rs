@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use empiric_schema::spec::{ProjectSpec, json_schema};
 
-use crate::cli::InitArgs;
+use crate::cli::{Global, InitArgs, OutputFormat};
 use crate::error::CliError;
 use crate::output;
 use crate::place::{self, PROJECT_FILE};
@@ -17,7 +17,7 @@ const TRAIN: &str = include_str!("init/train.jsonl");
 const DEV: &str = include_str!("init/dev.jsonl");
 const TEST: &str = include_str!("init/test.jsonl");
 
-pub(super) fn execute(args: &InitArgs) -> Result<ExitCode, CliError> {
+pub(super) fn execute(args: &InitArgs, global: &Global) -> Result<ExitCode, CliError> {
     let answers = Answers::gather(args)?;
     let folder = &args.folder;
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
@@ -37,7 +37,10 @@ pub(super) fn execute(args: &InitArgs) -> Result<ExitCode, CliError> {
     ] {
         put(&folder.join(name), text)?;
     }
-    output::data(&folder.display().to_string());
+    match global.output {
+        OutputFormat::Json => output::json(&serde_json::json!({"project": folder})),
+        OutputFormat::Text => output::data(&folder.display().to_string()),
+    }
     output::talk(&format!(
         "put your items into data/, then `empiric -C {0} plan` and `empiric -C {0} run`",
         folder.display()

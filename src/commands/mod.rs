@@ -20,6 +20,7 @@ mod worker;
 
 use std::process::ExitCode;
 
+use empiric_schema::telemetry_names as names;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -49,7 +50,11 @@ pub fn dispatch(cli: &Cli) -> Result<ExitCode, CliError> {
 
 /// The span of a command, in the trace that it was started in.
 fn root(name: &str, parent: opentelemetry::Context) -> tracing::Span {
-    let span = tracing::info_span!(parent: None, "empiric", otel.name = format!("empiric {name}"));
+    let span = tracing::info_span!(
+        parent: None,
+        names::SPAN_COMMAND,
+        otel.name = format!("{} {name}", names::SPAN_COMMAND)
+    );
     // Without a subscriber for it there is no trace to belong to, and that is fine.
     let _ = span.set_parent(parent);
     span
@@ -58,7 +63,7 @@ fn root(name: &str, parent: opentelemetry::Context) -> tracing::Span {
 async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<ExitCode, CliError> {
     let global = &cli.global;
     match &cli.command {
-        Command::Init(args) => init::execute(args),
+        Command::Init(args) => init::execute(args, global),
         Command::Plan => plan::execute(global, place).await,
         Command::Run(args) => run::execute(args, global, place).await,
         Command::Start => start::execute(global, place).await,

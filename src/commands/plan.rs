@@ -12,6 +12,7 @@ use crate::cli::{Global, OutputFormat};
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
+use crate::report::words::plural;
 
 pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec()?;
@@ -65,8 +66,10 @@ fn words(spec: &ProjectSpec, plan: &Plan) -> String {
     }));
     lines.extend(plan.techniques.iter().map(|planned| match &planned.unavailable {
         None => format!(
-            "technique  {}: {} candidates at most {} times",
-            planned.technique, spec.improve.candidates, spec.improve.max_iterations
+            "technique  {}: {}, at most {}",
+            planned.technique,
+            plural(u64::from(spec.improve.candidates), "candidate"),
+            plural(u64::from(spec.improve.max_iterations), "iteration")
         ),
         Some(why) => format!("technique  {}: not used, {why}", planned.technique),
     }));

@@ -12,6 +12,7 @@ use crate::compose::Session;
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
+use crate::temporal::words;
 
 pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let run = find_run(args, place).await?.run;
@@ -26,5 +27,5 @@ pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Re
 async fn resume(client: &Client, run: &RunId) -> Result<(), CliError> {
     let handle: WorkflowHandle<Client, Lifecycle> = client.get_workflow_handle(run.as_str());
     let updated = handle.execute_update(Lifecycle::resume, (), WorkflowExecuteUpdateOptions::default()).await;
-    updated.map_err(|error| CliError::Refused { action: "resume the run", reason: error.to_string() })
+    updated.map_err(|error| CliError::Refused { action: "resume the run", reason: words::of_update(&error) })
 }

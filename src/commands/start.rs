@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use empiric_activities::adapters::database::Database;
-use empiric_schema::contract::{LifecycleInput, RunOptions};
+use empiric_schema::contract::{EarlierLook, LifecycleInput, RunOptions};
+use empiric_schema::decision::Decision;
 use empiric_schema::id::RunId;
 use empiric_schema::names::QUEUE_CONTROL;
 use empiric_schema::spec::ProjectSpec;
-use empiric_schema::view::RunState;
+use empiric_schema::view::{RunState, RunView};
 use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::errors::WorkflowStartError;
 use temporalio_client::{Client, WorkflowStartOptions};
@@ -17,6 +18,7 @@ use crate::compose::Session;
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
+use crate::temporal::words;
 
 pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec()?;
@@ -41,7 +43,12 @@ pub(super) async fn submit(
     spec: &ProjectSpec,
     database: &Database,
 ) -> Result<RunId, CliError> {
-    let mut number = database.list_runs(Some(&spec.name)).await?.len() + 1;
+    let runs = database.list_runs(Some(&spec.name)).await?;
+    let mut number = runs.len() + 1;
+    let mut earlier_looks = Vec::new();
+    for run in runs {
+        earlier_looks.extend(looks(&database.run_view(run.id.as_str()).await?));
+    }
     for _ in 0..MOST_NUMBERS {
         let run = RunId::new(format!("{}{number}", prefix(spec)));
         let input = LifecycleInput {
@@ -49,19 +56,30 @@ pub(super) async fn submit(
             project_dir: place.project.clone(),
             spec: spec.clone(),
             options: options(),
+            earlier_looks: earlier_looks.clone(),
         };
         let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
         match client.start_workflow(Lifecycle::run, input, start).await {
             Ok(_) => return Ok(run),
             Err(WorkflowStartError::AlreadyStarted { .. }) => number += 1,
             Err(error) => {
-                return Err(CliError::Refused { action: "start the run", reason: error.to_string() });
+                return Err(CliError::Refused { action: "start the run", reason: words::innermost(&error) });
             }
         }
     }
     let reason =
         format!("the server knows {MOST_NUMBERS} runs that this state folder does not; rename the project");
     Err(CliError::Refused { action: "start the run", reason })
+}
+
+/// The looks of a run at its locked test split.
+fn looks(view: &RunView) -> impl Iterator<Item = EarlierLook> + '_ {
+    view.decisions.iter().filter_map(|record| match &record.decision {
+        Decision::Gate { candidate, test_data: Some(test_data), .. } => {
+            Some(EarlierLook { test_data: test_data.clone(), candidate: candidate.clone() })
+        }
+        _ => None,
+    })
 }
 
 /// The latest run of exactly this spec, if it has not ended.

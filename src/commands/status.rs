@@ -19,12 +19,18 @@ pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Re
     };
     let is_live = live.is_some();
     let view = live.unwrap_or(recorded);
-    match global.output {
-        OutputFormat::Json => output::json(&view),
-        OutputFormat::Text => output::data(&words(&view)),
-    }
+    let shown = show(&view, global)?;
     if !is_live && view.state != RunState::Finished {
         output::talk("nothing works on it now; `empiric run` goes on");
+    }
+    Ok(shown)
+}
+
+/// Prints where the run is.
+pub(super) fn show(view: &RunView, global: &Global) -> Result<ExitCode, CliError> {
+    match global.output {
+        OutputFormat::Json => output::json(view),
+        OutputFormat::Text => output::data(&words(view)),
     }
     Ok(ExitCode::SUCCESS)
 }

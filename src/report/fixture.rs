@@ -169,6 +169,7 @@ fn gate(ending: Ending) -> Decision {
     let (passed, bar) = if promoted { (41, 0.30) } else { (12, 0.70) };
     let verdict = if promoted { Verdict::Pass } else { Verdict::Fail };
     Decision::Gate {
+        test_data: None,
         candidate: version(if promoted { 3 } else { 0 }).digest(),
         look: 1,
         looks: 5,
@@ -274,7 +275,8 @@ fn version(number: u8) -> SystemVersion {
             id: ModelId::new("smollm2-135m"),
             weights: artifact("weights", "application/x-gguf"),
             files: Default::default(),
-        },
+        }
+        .into(),
         adapter: None,
         prompt: Prompt {
             system: format!("You answer staff questions in a few words.\nVariant {number}."),

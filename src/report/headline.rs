@@ -72,7 +72,7 @@ fn gain(view: &RunView) -> String {
     }
     match (won.as_slice(), duels) {
         ([], 0) if view.state == RunState::Finished => {
-            "Nothing beat the noise: no candidate reached the paired test.".to_owned()
+            "No candidate reached the paired test: nothing is known of what would help.".to_owned()
         }
         ([], 0) => "No candidate has met the incumbent yet.".to_owned(),
         ([], 1) => {

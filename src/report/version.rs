@@ -26,7 +26,7 @@ pub(super) fn version_section(label: &str, version: &SystemVersion) -> Result<Ve
     Ok(VersionSection {
         label: label.to_owned(),
         digest: version.digest().to_string(),
-        model: version.model.id.to_string(),
+        model: version.model.id().to_string(),
         system: version.prompt.system.clone(),
         user: version.prompt.user.clone(),
         cue: version.prompt.answer_cue.clone(),

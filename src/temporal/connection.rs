@@ -8,6 +8,7 @@ use temporalio_common::envconfig::load_client_config_profile;
 use temporalio_sdk::opentelemetry::OpenTelemetryPlugin;
 use url::Url;
 
+use super::words::innermost;
 use crate::cli::TemporalArgs;
 use crate::error::CliError;
 
@@ -69,7 +70,7 @@ async fn connect(mut options: ConnectionOptions, namespace: &str, address: &str)
     options.identity = format!("empiric-{}", std::process::id());
     options.connect_timeout = Some(TIMEOUT);
     let refused = |reason: String| CliError::Connect { address: address.to_owned(), reason };
-    let connection = Connection::connect(options).await.map_err(|error| refused(error.to_string()))?;
+    let connection = Connection::connect(options).await.map_err(|error| refused(innermost(&error)))?;
     let client = ClientOptions::new(namespace).plugin(OpenTelemetryPlugin::builder().build()).build();
     Client::new(connection, client).map_err(|error| refused(error.to_string()))
 }

@@ -4,6 +4,7 @@ mod connection;
 mod guard;
 mod program;
 mod server;
+pub mod words;
 
 pub use connection::{connect_outside, connect_to, connect_to_new, outside_address};
 pub use guard::guard;

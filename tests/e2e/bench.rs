@@ -82,7 +82,13 @@ impl Bench {
         let run = RunId::new(format!("{}-{number}", spec.name));
         let script = self.fakes.play(&run, script);
         let options = RunOptions { jobs_queue: self.queue.clone(), ..RunOptions::default() };
-        let input = LifecycleInput { run: run.clone(), project_dir: "project".into(), spec, options };
+        let input = LifecycleInput {
+            run: run.clone(),
+            project_dir: "project".into(),
+            spec,
+            options,
+            earlier_looks: Vec::new(),
+        };
         let start = WorkflowStartOptions::new(self.queue.clone(), run.as_str()).build();
         self.client.start_workflow(Lifecycle::run, input, start).await.unwrap();
         let handle = self.client.get_workflow_handle(run.as_str());

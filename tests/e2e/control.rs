@@ -29,8 +29,15 @@ async fn ask_often(run: &TestRun) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_cancelled_in_a_job_says_so() {
     let bench = Bench::start().await;
-    for label in ["first measurement", "iteration 1, round 1", "locked test"] {
-        let run = bench.run(project(""), Script::new(examples_help).holding(label)).await;
+    // A limit on the clock must not be blamed.
+    let limit = "budget: {wall_clock: 30m}\n";
+    for (label, budget) in [
+        ("first measurement", limit),
+        ("iteration 1, round 1", limit),
+        ("locked test", ""),
+        ("locked test", limit),
+    ] {
+        let run = bench.run(project(budget), Script::new(examples_help).holding(label)).await;
         run.script.until(|seen| seen.jobs.iter().any(|job| job.starts_with(label))).await;
         run.handle.cancel(WorkflowCancelOptions::default()).await.unwrap();
         let ended = run.result().await;

@@ -256,6 +256,7 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
             completion_tokens: 10 * answers,
             seconds: 1.0,
             peak_memory: 1 << 20,
+            dollars: 0.0,
         },
         ran: (0.0, 1.0),
         reused: false,
@@ -265,7 +266,8 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
 fn frozen(dev: u32, test: u32) -> Frozen {
     let weights = artifact("weights");
     let system = SystemVersion {
-        model: ModelBinding { id: ModelId::new("m"), weights: weights.clone(), files: BTreeMap::new() },
+        model: ModelBinding { id: ModelId::new("m"), weights: weights.clone(), files: BTreeMap::new() }
+            .into(),
         adapter: None,
         prompt: Prompt {
             system: "You answer questions.".to_owned(),

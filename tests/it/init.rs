@@ -50,7 +50,8 @@ fn a_folder_with_something_in_it_is_left_alone() {
 
 #[test]
 fn a_name_or_an_accuracy_that_makes_no_project_is_refused_before_anything_is_written() {
-    for flags in [["--name", "My Project"], ["--accuracy", "70"], ["--accuracy", "1.5"]] {
+    for flags in [["--name", "My Project"], ["--accuracy", "70"], ["--accuracy", "1.5"], ["--accuracy", "0"]]
+    {
         let folder = tempfile::tempdir().unwrap();
         let said = said(empiric().args(["init", "--yes"]).args(flags).arg(folder.path().join("new")));
         assert_eq!((said.code, said.out.as_str()), (Some(65), ""), "{flags:?}");

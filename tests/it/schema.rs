@@ -11,6 +11,8 @@ fn the_printed_schema_is_the_one_of_the_language() {
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
     let printed: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(printed, serde_json::to_value(json_schema()).unwrap());
+    let beside_the_example = root().join("examples/staff-handbook/project.schema.json");
+    assert_eq!(said.out, std::fs::read_to_string(beside_the_example).unwrap(), "print it there again");
     assert_eq!(printed["additionalProperties"], false, "unknown keys are errors for editors too");
 }
 

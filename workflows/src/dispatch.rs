@@ -63,6 +63,9 @@ fn refuse_large(request: &JobRequest) -> Result<(), Halt> {
 /// A job that ran out of its share says so without saying of what. Zero in a share is no limit.
 fn exceeded(outcome: &JobOutcome, share: Spend) -> Resource {
     let tokens = outcome.usage.prompt_tokens + outcome.usage.completion_tokens;
+    if share.usd > 0.0 && outcome.usage.dollars >= share.usd {
+        return Resource::Usd;
+    }
     let is_without_time = share.device_seconds <= 0.0;
     if share.tokens > 0 && (is_without_time || tokens >= share.tokens) {
         Resource::Tokens
@@ -112,7 +115,7 @@ pub(crate) fn spent(outcome: &JobOutcome) -> Spend {
     Spend {
         device_seconds: (outcome.ran.1 - outcome.ran.0).max(0.0),
         tokens: outcome.usage.prompt_tokens + outcome.usage.completion_tokens,
-        usd: 0.0,
+        usd: outcome.usage.dollars,
     }
 }
 

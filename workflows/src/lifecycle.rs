@@ -114,6 +114,11 @@ impl Lifecycle {
             // An iteration that has just ended has nothing to hold back.
             let _ = handle.signal(Iteration::set_paused, paused, SignalWorkflowOptions::default()).await;
         }
+        if let Some(view) = ctx.state(|state| state.view.clone()) {
+            // People who ask later must not read what was true before. The next record would mend it anyway.
+            let run = view.run.clone();
+            let _ = dispatch::record(ctx, &run, vec![Record::Run(Box::new(view))]).await;
+        }
     }
 }
 
@@ -140,11 +145,9 @@ impl Life {
                 reason
             }
             futures::future::Either::Right((_, work)) => {
+                // A cancelled workflow's timers end at once too: `reason` tells the two apart.
                 token.cancel_with_reason("the wall-clock limit was reached");
-                match work.await {
-                    Err(Halt::Cancelled) => Err(Halt::Budget(Resource::WallClock)),
-                    other => other,
-                }
+                work.await
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use empiric_schema::contract::{JobOutcome, JobRequest};
 use empiric_schema::job::Progress;
+use empiric_schema::telemetry_names as names;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::watch;
@@ -38,11 +39,11 @@ impl JobActivities {
         request: JobRequest,
     ) -> Result<JobOutcome, ActivityError> {
         let span = tracing::info_span!(
-            "job",
-            job.kind = request.job.kind.name(),
-            job.label = request.label,
-            run = %request.run,
-            attempt = context.info().attempt,
+            names::SPAN_JOB,
+            { names::JOB_KIND } = request.job.kind.name(),
+            { names::JOB_LABEL } = request.label,
+            { names::RUN } = %request.run,
+            { names::ATTEMPT } = context.info().attempt,
         );
         self.run_watched(&context, &request).instrument(span).await
     }

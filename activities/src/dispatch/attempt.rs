@@ -15,6 +15,7 @@ use empiric_schema::job::{
 };
 use tokio::sync::watch;
 
+use super::environment;
 use super::error::{DispatchError, JobFailure, Stop};
 use super::exit::{Ended, MemoryKill, classify, read_exit};
 use super::lease::Lease;
@@ -154,6 +155,7 @@ impl Attempt<'_> {
             folder,
             token,
             threads: self.dispatcher.settings.threads,
+            key: environment::key_variable(&self.request.job),
             trace: trace::variables(),
             log: self.dispatcher.log_limits,
         };

@@ -2,6 +2,9 @@
 
 use std::ffi::OsString;
 
+use empiric_schema::job::JobSpec;
+use empiric_schema::spec::SecretRef;
+
 /// Variables that pass from the worker to its jobs.
 const ALLOWED: [&str; 9] =
     ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "RUST_LOG", "RUST_BACKTRACE", "NO_COLOR"];
@@ -15,11 +18,20 @@ pub(super) const THREADS: &str = "RAYON_NUM_THREADS";
 /// The job's folder, for programs that are not given it as an argument.
 pub(super) const FOLDER: &str = "EMPIRIC_JOB_DIR";
 
-/// Those of the variables that a job may see.
+/// The variable with the key of the endpoint that a job asks. Only that job sees it, and no worker reads it.
+pub(super) fn key_variable(job: &JobSpec) -> Option<&str> {
+    match job.endpoint()?.api_key.as_ref()? {
+        SecretRef::Env(name) => Some(name),
+        SecretRef::File(_) => None,
+    }
+}
+
+/// Those of the variables that a job may see; `key` is one that it needs besides.
 pub(super) fn allowed(
     variables: impl Iterator<Item = (OsString, OsString)>,
+    key: Option<&str>,
 ) -> impl Iterator<Item = (OsString, OsString)> {
-    variables.filter(|(name, _)| name.to_str().is_some_and(is_allowed))
+    variables.filter(move |(name, _)| name.to_str().is_some_and(|name| is_allowed(name) || Some(name) == key))
 }
 
 fn is_allowed(name: &str) -> bool {
@@ -32,9 +44,12 @@ mod tests {
 
     #[test]
     fn secrets_and_loader_settings_stay_behind() {
-        let names = ["PATH", "OTEL_SERVICE_NAME", "AWS_SECRET_ACCESS_KEY", "LD_PRELOAD", "path"];
+        let names = ["PATH", "OTEL_SERVICE_NAME", "AWS_SECRET_ACCESS_KEY", "BIG_KEY", "LD_PRELOAD", "path"];
         let variables = names.map(|name| (OsString::from(name), OsString::from("x")));
-        let seen: Vec<_> = allowed(variables.into_iter()).map(|(name, _)| name).collect();
-        assert_eq!(seen, ["PATH", "OTEL_SERVICE_NAME"]);
+        let seen = |key| -> Vec<OsString> {
+            allowed(variables.clone().into_iter(), key).map(|(name, _)| name).collect()
+        };
+        assert_eq!(seen(None), ["PATH", "OTEL_SERVICE_NAME"]);
+        assert_eq!(seen(Some("BIG_KEY")), ["PATH", "OTEL_SERVICE_NAME", "BIG_KEY"]);
     }
 }

@@ -126,7 +126,7 @@ async fn evaluation_of(bench: &Bench, weights: &'static str) -> JobRequest {
     let weights = store.put_bytes(weights, "application/x-gguf").await.unwrap();
     let params = EvaluateParams {
         version: SystemVersion {
-            model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() },
+            model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() }.into(),
             adapter: None,
             prompt: Prompt { system: String::new(), user: "{{input}}".into(), answer_cue: String::new() },
             demonstrations: Demonstrations::None,

@@ -154,6 +154,7 @@ impl RunnerProgram {
             folder: &self.folder,
             token: &token,
             threads: self.threads,
+            key: None,
             variables: Vec::new(),
         };
         program.start(Output::default())

@@ -71,7 +71,10 @@ pub(super) fn used_up(reserve: &Spend, usage: &Usage, elapsed: Duration) -> Opti
     if reserve.device_seconds > 0.0 && seconds > reserve.device_seconds {
         return Some(Resource::DeviceSeconds);
     }
-    (reserve.tokens > 0 && tokens > reserve.tokens).then_some(Resource::Tokens)
+    if reserve.tokens > 0 && tokens > reserve.tokens {
+        return Some(Resource::Tokens);
+    }
+    (reserve.usd > 0.0 && usage.dollars > reserve.usd).then_some(Resource::Usd)
 }
 
 #[cfg(test)]
@@ -114,12 +117,16 @@ mod tests {
 
     #[test]
     fn a_reservation_ends_work_and_zero_reserves_without_limit() {
-        let usage = Usage { prompt_tokens: 90, completion_tokens: 11, seconds: 5.0, peak_memory: 0 };
+        let usage =
+            Usage { prompt_tokens: 90, completion_tokens: 11, seconds: 5.0, peak_memory: 0, dollars: 0.3 };
         let limit = |device_seconds, tokens| Spend { device_seconds, tokens, usd: 0.0 };
         assert_eq!(used_up(&limit(0.0, 0), &usage, at(900)), None);
         assert_eq!(used_up(&limit(0.0, 101), &usage, at(1)), None);
         assert_eq!(used_up(&limit(0.0, 100), &usage, at(1)), Some(Resource::Tokens));
         assert_eq!(used_up(&limit(4.0, 0), &usage, at(1)), Some(Resource::DeviceSeconds));
         assert_eq!(used_up(&limit(6.0, 0), &usage, at(7)), Some(Resource::DeviceSeconds));
+        let dollars = |usd| Spend { usd, ..Spend::default() };
+        assert_eq!(used_up(&dollars(0.3), &usage, at(1)), None);
+        assert_eq!(used_up(&dollars(0.29), &usage, at(1)), Some(Resource::Usd));
     }
 }

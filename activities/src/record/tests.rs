@@ -120,7 +120,7 @@ fn measurement(n: u32, passed: u32) -> Measurement {
 fn system() -> SystemVersion {
     let weights = ArtifactRef { digest: digest(), size: 1, media_type: "application/x-gguf".to_owned() };
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() },
+        model: ModelBinding { id: ModelId::new("small"), weights, files: Default::default() }.into(),
         adapter: None,
         prompt: Prompt { system: String::new(), user: "{{input}}".to_owned(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
@@ -129,7 +129,7 @@ fn system() -> SystemVersion {
 }
 
 fn job_record(seconds: f64, reused: bool) -> Record {
-    let usage = Usage { prompt_tokens: 5, completion_tokens: 6, seconds, peak_memory: 7 };
+    let usage = Usage { prompt_tokens: 5, completion_tokens: 6, seconds, peak_memory: 7, dollars: 0.0 };
     let key = JobKey::new("ab12");
     Record::Job(JobRow { key, label: "dev".to_owned(), kind: "evaluate".to_owned(), usage, reused })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::str::Utf8Error;
 
+use empiric_endpoint::EndpointError;
 use empiric_schema::id::{ItemId, ModelId};
 use empiric_schema::job::ExitClass;
 use empiric_schema::source::SourceRef;
@@ -85,12 +86,36 @@ pub enum ScopeError {
         #[source]
         cause: Utf8Error,
     },
-    /// The system's model has no weights of ours.
-    #[error(
-        "the system's model `{model}` is behind an endpoint; a run needs a model whose weights are \
-         in a source"
-    )]
+    /// The endpoint breaks a rule, is not there, or fails.
+    #[error("the endpoint of the system's model `{model}` cannot be used")]
     Endpoint {
+        /// The model.
+        model: ModelId,
+        /// Why.
+        #[source]
+        source: EndpointError,
+    },
+    /// The endpoint is there and has other models.
+    #[error("the endpoint of the system's model `{model}` has no `{name}`; it lists {known}")]
+    EndpointModel {
+        /// The model.
+        model: ModelId,
+        /// Its name at the endpoint.
+        name: String,
+        /// What the endpoint lists.
+        known: String,
+    },
+    /// The endpoint wants a key.
+    #[error(
+        "the endpoint of the system's model `{model}` wants a key: add `api_key: env://NAME` to the model"
+    )]
+    EndpointKey {
+        /// The model.
+        model: ModelId,
+    },
+    /// The network must not be used.
+    #[error("the system's model `{model}` is behind an endpoint on the network, and the run is offline")]
+    EndpointOffline {
         /// The model.
         model: ModelId,
     },
@@ -111,7 +136,11 @@ impl ScopeError {
             Self::Store(StoreError::Corrupt { .. }) => ExitClass::ArtifactCorrupt,
             Self::Store(_) => ExitClass::TempFail,
             Self::Read { source, .. } if durable::is_forbidden(source) => ExitClass::Permission,
-            Self::Endpoint { .. } | Self::UnknownModel { .. } => ExitClass::Config,
+            Self::Endpoint { source, .. } => source.class(),
+            Self::EndpointKey { .. } => ExitClass::Permission,
+            Self::EndpointModel { .. } | Self::EndpointOffline { .. } | Self::UnknownModel { .. } => {
+                ExitClass::Config
+            }
             _ => ExitClass::InvalidInput,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use empiric_endpoint::test_server::{Answer, TestServer};
 use empiric_schema::data::read_items;
 use empiric_schema::id::RunId;
 use empiric_schema::job::ExitClass;
@@ -104,8 +105,9 @@ async fn a_sound_project_is_frozen_by_digest_and_twice_the_same() {
     assert_eq!((frozen.train.as_ref().unwrap().count, frozen.dev.count, frozen.test.count), (6, 3, 3));
     assert_eq!(frozen.documents, 2);
     assert_eq!(frozen.system.prompt.system, "Be brief.");
-    assert_eq!(frozen.system.model.weights, frozen.models[&ModelId::new("small")]);
-    assert_eq!(frozen.system.model.weights.media_type, "application/x-gguf");
+    let weights = &frozen.system.model.weights().unwrap().weights;
+    assert_eq!(weights, &frozen.models[&ModelId::new("small")]);
+    assert_eq!(weights.media_type, "application/x-gguf");
     let bytes = bench.activities.store.get_bytes(&frozen.dev.items).await.unwrap();
     assert_eq!(read_items("dev.jsonl", &bytes).unwrap()[0].id.as_str(), "dev-fire drills");
     assert_eq!(bench.freeze().await.unwrap(), frozen);
@@ -175,4 +177,71 @@ async fn prompts_and_weights_must_be_one_file_of_the_right_kind() {
     let mut bench = Bench::new();
     bench.spec = bench.spec.replace("file://small.gguf", "file://handbook");
     assert!(bench.refusal().await.1.contains("one file is needed"));
+}
+
+impl Bench {
+    /// A project whose system is behind this address, as the model `m`.
+    fn behind(url: &str, key: &str) -> Self {
+        let mut bench = Self::new();
+        let model = format!("  - {{id: big, endpoint: \"{url}\", model: m{key}}}\nsystem: {{model: big,");
+        bench.spec = bench.spec.replace("system: {model: small,", &model);
+        bench
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_is_asked_for_its_models_and_frozen_by_address_name_and_price() {
+    use empiric_schema::spec::{Price, SecretRef};
+    let server = TestServer::start(|_, _| Answer::models(&["other", "m"]));
+    let key = ", api_key: file://secrets/key, price: {input: 1, output: 2}";
+    let bench = Bench::behind(&server.url(), key);
+    let frozen = bench.freeze().await.unwrap();
+    let endpoint = frozen.system.model.endpoint().unwrap();
+    assert_eq!((&endpoint.url, endpoint.model.as_str()), (&server.url(), "m"));
+    assert_eq!(endpoint.price, Some(Price { input: 1.0, output: 2.0 }));
+    let key = bench.folder.path().join("project/secrets/key").display().to_string();
+    assert_eq!(endpoint.api_key, Some(SecretRef::File(key)), "jobs run in other folders");
+    let asked = server.seen();
+    assert_eq!((asked.len(), asked[0].path.as_str()), (1, "/v1/models"));
+    assert!(!asked[0].headers.contains_key("authorization"), "only jobs read keys");
+    assert_eq!(frozen.system.artifacts(), Vec::<&ArtifactRef>::new());
+    assert_eq!(bench.freeze().await.unwrap(), frozen);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_lacks_the_model_or_wants_a_key_is_refused() {
+    let server = TestServer::start(|_, _| Answer::models(&["other", "m-large:latest"]));
+    let (class, message) = Bench::behind(&server.url(), "").refusal().await;
+    assert_eq!(class, ExitClass::Config);
+    assert!(message.contains("model `big` has no `m`; it lists `other`, `m-large:latest`"), "{message}");
+    let server = TestServer::start(|_, _| Answer::error(401, "no key"));
+    let (class, message) = Bench::behind(&server.url(), "").refusal().await;
+    assert_eq!(class, ExitClass::Permission);
+    assert!(message.contains("wants a key: add `api_key: env://NAME`"), "{message}");
+    Bench::behind(&server.url(), ", api_key: env://BIG_KEY").freeze().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_there_or_not_allowed_is_named() {
+    let url = TestServer::start(|_, _| Answer::Silent).url();
+    let (class, message) = Bench::behind(&url, "").refusal().await;
+    assert_eq!(class, ExitClass::TempFail);
+    assert!(
+        message.contains("endpoint of the system's model `big` cannot be used: 127.0.0.1 gave no"),
+        "{message}"
+    );
+    let (class, message) = Bench::behind("https://10.0.0.1/v1", "").refusal().await;
+    assert_eq!(class, ExitClass::Config);
+    assert!(message.contains("10.0.0.1 is not an address of the public internet"), "{message}");
+    let (class, message) = Bench::behind("https://api.example.org/v1", "").refusal().await;
+    assert_eq!(class, ExitClass::Config);
+    assert!(message.contains("the run is offline"), "{message}");
+}
+
+#[tokio::test]
+async fn servers_without_a_list_and_names_with_a_default_tag_are_taken() {
+    let server = TestServer::start(|_, _| Answer::error(404, "no such route"));
+    Bench::behind(&server.url(), "").freeze().await.unwrap();
+    let server = TestServer::start(|_, _| Answer::models(&["m:latest"]));
+    Bench::behind(&server.url(), "").freeze().await.unwrap();
 }

@@ -1,17 +1,19 @@
 //! From a question to a chat, through the model, to an answer.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::id::ItemId;
 use empiric_schema::version::SystemVersion;
 
 use super::demonstrations::Selector;
+use super::engine::Engine;
 use super::error::AnswerError;
+use super::trimmed::Trimmed;
 use crate::model::{
-    Finish, Flow, Generated, GenerationOptions, LoadedModel, Message, ModelError, Observer, Role, Totals,
-    generate, load,
+    Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer,
+    Precision, Role, Totals, generate, stream,
 };
 use crate::model_cache::ModelCache;
 use crate::telemetry_names as names;
@@ -47,10 +49,23 @@ pub struct Answer {
     pub finish: Finish,
 }
 
+impl Answer {
+    fn new(prompt_tokens: usize, generated: Generated) -> Self {
+        Self {
+            text: generated.text.trim().to_owned(),
+            prompt_tokens: prompt_tokens as u32,
+            completion_tokens: generated.tokens.len() as u32,
+            finish: generated.finish,
+        }
+    }
+}
+
 /// Watches answers as they come.
 pub trait AnswerObserver {
     /// Called before each pass of the model with what will have been used after it.
     fn before_pass(&mut self, totals: Totals) -> Flow;
+    /// Called with what was used for certain, where that is known only afterwards.
+    fn used(&mut self, _totals: Totals) {}
     /// Called with the answer to the question at `index`.
     fn answered(&mut self, index: usize, answer: Answer) -> Flow;
 }
@@ -59,58 +74,71 @@ pub trait AnswerObserver {
 #[derive(Debug, Clone)]
 pub struct Answerer {
     version: SystemVersion,
-    model: LoadedModel,
+    engine: Engine,
     demonstrations: Selector,
 }
 
 impl Answerer {
-    /// Loads the version's model and demonstrations from the paths of its artifacts.
+    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with the weights
+    /// as they are in their file. An endpoint's client is prepared, and nothing is asked yet.
     ///
     /// # Errors
-    /// An artifact without a path, files that are damaged or of another kind, or a version that asks for
-    /// what this runtime cannot do.
+    /// An artifact without a path, files that are damaged or of another kind, an adapter of another model, an
+    /// endpoint that must not be asked, or a version that asks for what this runtime cannot do.
     pub fn load(version: SystemVersion, inputs: &BTreeMap<Digest, PathBuf>) -> Result<Self, AnswerError> {
         Self::load_cached(version, inputs, &ModelCache::default())
     }
 
-    /// The same with a model that this process may have loaded already.
+    /// As [`Self::load`], with weights that this process may have loaded already.
     ///
     /// # Errors
-    /// As [`Answerer::load`].
-    #[tracing::instrument(name = "load", skip_all, fields(model = %version.model.id))]
+    /// As [`Self::load`].
     pub fn load_cached(
         version: SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
         models: &ModelCache,
     ) -> Result<Self, AnswerError> {
+        Self::open(version, inputs, LoadOptions { weights: Precision::AsStored }, models)
+    }
+
+    /// As [`Self::load`], with weights kept as the options say.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(
+        version: SystemVersion,
+        inputs: &BTreeMap<Digest, PathBuf>,
+        options: LoadOptions,
+    ) -> Result<Self, AnswerError> {
+        Self::open(version, inputs, options, &ModelCache::default())
+    }
+
+    #[tracing::instrument(name = "load", skip_all, fields(model = %version.model.id()))]
+    fn open(
+        version: SystemVersion,
+        inputs: &BTreeMap<Digest, PathBuf>,
+        options: LoadOptions,
+        models: &ModelCache,
+    ) -> Result<Self, AnswerError> {
         check(&version)?;
-        let weights = &version.model.weights.digest;
-        let missing = || AnswerError::MissingInput { what: "the weights", digest: weights.clone() };
-        let path = inputs.get(weights).ok_or_else(missing)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        let files = version.model.artifacts();
-        let model = models.get_or_load(&files, || load(path)).map_err(|source| failed(path, source))?;
-        // A clone shares the weights.
-        Ok(Self { version, model: LoadedModel::clone(&model), demonstrations })
+        let engine = Engine::open(&version, inputs, options, models)?;
+        Ok(Self { version, engine, demonstrations })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
     ///
     /// # Errors
-    /// The version has other weights, or its demonstrations cannot be read.
+    /// The version has other weights or another endpoint, or its adapter or demonstrations cannot be read.
     pub fn with_version(
         self,
         version: SystemVersion,
         inputs: &BTreeMap<Digest, PathBuf>,
     ) -> Result<Self, AnswerError> {
         check(&version)?;
-        if version.model.weights != self.version.model.weights {
-            return Err(AnswerError::Unsupported(
-                "the version has other weights than those loaded".to_owned(),
-            ));
-        }
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
-        Ok(Self { version, model: self.model, demonstrations })
+        let engine = self.engine.with_version(&self.version, &version, inputs)?;
+        Ok(Self { version, engine, demonstrations })
     }
 
     /// The version that answers.
@@ -160,30 +188,116 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(questions.len());
         let _entered = span.enter();
-        let prompts = self.prompts(questions)?;
-        let decoding = &self.version.decoding;
-        let options =
-            GenerationOptions { max_tokens: decoding.max_tokens as usize, stop: &decoding.stop, batch };
-        let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
-        let flow = generate(&self.model, &prompts, &options, &mut forward)?;
-        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, forward.totals.prompt_tokens);
-        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, forward.totals.completion_tokens);
+        let (flow, totals) = match &self.engine {
+            Engine::Local(model) => self.answer_locally(model, questions, batch, observer)?,
+            Engine::Endpoint(model) => {
+                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
+                model.answer_each(&chats, &self.version.decoding, batch, observer)?
+            }
+        };
+        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
+        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
         Ok(flow)
     }
 
-    fn prompts(&self, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        let cue = &self.version.prompt.answer_cue;
-        questions.iter().map(|question| self.model.prompt(&self.messages(question), cue)).collect()
+    fn answer_locally(
+        &self,
+        model: &LoadedModel,
+        questions: &[Question<'_>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<(Flow, Totals), AnswerError> {
+        let prompts = self.prompts(model, questions)?;
+        let options = GenerationOptions { batch, ..self.options() };
+        let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
+        let flow = generate(model, &prompts, &options, &mut forward)?;
+        Ok((flow, forward.totals))
+    }
+
+    fn options(&self) -> GenerationOptions<'_> {
+        let decoding = &self.version.decoding;
+        let max_tokens = decoding.max_tokens as usize;
+        GenerationOptions { max_tokens, stop: &decoding.stop, batch: 1, ..Default::default() }
+    }
+
+    /// The loaded model.
+    ///
+    /// # Errors
+    /// The model is behind an endpoint.
+    pub(super) fn local(&self) -> Result<&LoadedModel, AnswerError> {
+        match &self.engine {
+            Engine::Local(model) => Ok(model),
+            Engine::Endpoint(_) => Err(AnswerError::Unsupported(
+                "the model is behind an endpoint, and a chat interface does not say how likely given texts are"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// The tokens of a question's chat, up to the answer.
+    pub(super) fn prompt(
+        &self,
+        model: &LoadedModel,
+        question: &Question<'_>,
+    ) -> Result<Vec<u32>, ModelError> {
+        model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
+    }
+
+    /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
+    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece.
+    ///
+    /// # Errors
+    /// A prompt that is too long for the model, numbers that are none, or an endpoint that does not answer.
+    pub fn answer_stream(
+        &self,
+        question: &Question<'_>,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let span = self.span(1);
+        let _entered = span.enter();
+        let answer = match &self.engine {
+            Engine::Local(model) => self.stream_locally(model, question, on_text)?,
+            Engine::Endpoint(model) => {
+                let answer = model.answer(&self.messages(question), &self.version.decoding)?;
+                (on_text(&answer.text) == Flow::Continue).then_some(answer)
+            }
+        };
+        if let Some(answer) = &answer {
+            span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
+            span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
+        }
+        Ok(answer)
+    }
+
+    fn stream_locally(
+        &self,
+        model: &LoadedModel,
+        question: &Question<'_>,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let prompt = self.prompt(model, question)?;
+        let mut trimmed = Trimmed::default();
+        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
+        let answer = stream(model, &prompt, &self.options(), &mut on_piece)?;
+        Ok(answer.map(|answer| Answer::new(prompt.len(), answer)))
+    }
+
+    fn prompts(&self, model: &LoadedModel, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
+        questions.iter().map(|question| self.prompt(model, question)).collect()
     }
 
     fn span(&self, prompts: usize) -> tracing::Span {
-        let model = self.version.model.id.as_str();
+        let model = self.version.model.id().as_str();
+        let (kind, provider) = match self.engine {
+            Engine::Local(_) => ("internal", names::PROVIDER),
+            Engine::Endpoint(_) => ("client", names::PROVIDER_ENDPOINT),
+        };
         tracing::info_span!(
             "chat",
             otel.name = format!("{} {model}", names::SPAN_CHAT),
-            otel.kind = "internal",
+            otel.kind = kind,
             { names::GEN_AI_OPERATION_NAME } = names::SPAN_CHAT,
-            { names::GEN_AI_PROVIDER_NAME } = names::PROVIDER,
+            { names::GEN_AI_PROVIDER_NAME } = provider,
             { names::GEN_AI_REQUEST_MODEL } = model,
             { names::GEN_AI_REQUEST_MAX_TOKENS } = self.version.decoding.max_tokens,
             { names::GEN_AI_USAGE_INPUT_TOKENS } = tracing::field::Empty,
@@ -195,8 +309,11 @@ impl Answerer {
 }
 
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
-    let problem = if version.adapter.is_some() {
-        "adapters are not supported yet"
+    let is_endpoint = version.model.endpoint().is_some();
+    let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
+        "the prompt has an answer cue, and a chat interface does not let an answer be begun"
+    } else if is_endpoint && version.adapter.is_some() {
+        "the model is behind an endpoint, which takes no adapter"
     } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
@@ -205,10 +322,6 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
-}
-
-fn failed(path: &Path, source: ModelError) -> AnswerError {
-    AnswerError::Load { path: path.to_owned(), source }
 }
 
 /// Turns generated tokens into answers.
@@ -225,13 +338,7 @@ impl Observer for Forward<'_> {
     }
 
     fn finished(&mut self, index: usize, answer: Generated) -> Flow {
-        let answer = Answer {
-            text: answer.text.trim().to_owned(),
-            prompt_tokens: self.prompts[index].len() as u32,
-            completion_tokens: answer.tokens.len() as u32,
-            finish: answer.finish,
-        };
-        self.observer.answered(index, answer)
+        self.observer.answered(index, Answer::new(self.prompts[index].len(), answer))
     }
 }
 

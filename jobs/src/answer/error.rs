@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use empiric_endpoint::EndpointError;
 use empiric_schema::artifact::Digest;
 
 use crate::items::ItemsError;
@@ -28,6 +29,18 @@ pub enum AnswerError {
     #[error("cannot load the model `{path}`")]
     Load {
         /// The weights.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: ModelError,
+    },
+    /// The endpoint cannot be asked, or gave no answer.
+    #[error("the endpoint could not answer")]
+    Endpoint(#[from] EndpointError),
+    /// The adapter's files are wrong, or belong to another model.
+    #[error("cannot put the adapter `{path}` onto the model")]
+    Adapter {
+        /// Its weights.
         path: PathBuf,
         /// What is wrong.
         #[source]

@@ -6,7 +6,14 @@
 mod answerer;
 mod bm25;
 mod demonstrations;
+mod endpoint;
+mod engine;
 mod error;
+mod score;
+mod trimmed;
 
 pub use answerer::{Answer, AnswerObserver, Answerer, Question};
+pub use endpoint::EndpointModel;
+pub use engine::Engine;
 pub use error::AnswerError;
+pub use score::{ScoredQuestion, TextScores};

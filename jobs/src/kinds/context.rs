@@ -8,7 +8,7 @@ use empiric_schema::data::Item;
 use empiric_schema::job::{EvaluationSummary, JobFile, OUTPUT_FOLDER, OutputFile, Progress, TrainingSummary};
 
 use crate::durable_file::{self, WriteError};
-use crate::error::JobError;
+use crate::error::{DOLLARS, JobError};
 use crate::meter::Meter;
 use crate::model::Totals;
 use crate::model_cache::ModelCache;
@@ -95,6 +95,7 @@ impl Context<'_> {
         let limits = [
             ("tokens", tokens, reserve.tokens as f64),
             ("device seconds", self.meter.seconds(), reserve.device_seconds),
+            (DOLLARS, self.meter.dollars(totals), reserve.usd),
         ];
         let over = limits.into_iter().find(|(_, used, limit)| *limit > 0.0 && used > limit)?;
         let (resource, used, limit) = over;

@@ -138,6 +138,10 @@ impl AnswerObserver for Run<'_> {
         self.or_stop(written)
     }
 
+    fn used(&mut self, totals: Totals) {
+        self.context.meter.set_tokens(totals);
+    }
+
     fn answered(&mut self, index: usize, answer: Answer) -> Flow {
         match self.result(index, answer) {
             Ok(result) => {

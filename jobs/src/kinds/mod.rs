@@ -3,6 +3,12 @@
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
 mod context;
+pub mod embed;
 pub mod evaluate;
+pub mod score;
+pub mod train_sft;
+
+#[cfg(test)]
+mod score_tests;
 
 pub(crate) use context::{Context, Done};

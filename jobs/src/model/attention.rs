@@ -3,6 +3,8 @@
 //! Tokens of all sequences lie one after another; each sequence has its own cache. Work is cut into blocks
 //! of queries, so that one long prompt and thirty single tokens both fill all threads.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -14,6 +16,8 @@ use super::rope::Rope;
 
 /// Queries of one sequence that are worked on together.
 const BLOCK: usize = 16;
+/// Keys, or columns of values, that few queries take at a time: sums enough to hide how long one takes.
+const WIDE: usize = 2 * LANES;
 
 /// What all blocks of one layer share.
 pub(crate) struct Attention<'a> {
@@ -22,14 +26,15 @@ pub(crate) struct Attention<'a> {
     pub(crate) layer: usize,
 }
 
-/// Some neighbouring queries of one sequence.
+/// Some neighbouring queries of one sequence, for some key heads.
 struct Block<'a> {
     cache: &'a KvCache,
     /// `[queries, query_width + 2 * kv_width]`
     qkv: &'a [f32],
     /// Position of the first query.
     first: usize,
-    /// `[queries, query_width]`
+    heads: Range<usize>,
+    /// `[queries, heads * group * head_dim]`
     output: &'a mut [f32],
 }
 
@@ -94,6 +99,9 @@ impl Attention<'_> {
         output: &'b mut [f32],
     ) -> Vec<Block<'b>> {
         let (width, row_width) = (self.config.query_width(), self.row_width());
+        let heads = self.config.kv_heads;
+        // Single tokens of few sequences fill the threads only head by head.
+        let apart = if segments.len() < 2 * rayon::current_num_threads() { heads } else { 1 };
         let mut blocks = Vec::new();
         let (mut qkv, mut output) = (qkv, output);
         for segment in segments {
@@ -103,7 +111,11 @@ impl Attention<'_> {
                 let count = BLOCK.min(end - first);
                 let (rows, later_rows) = qkv.split_at(count * row_width);
                 let (here, later_output) = output.split_at_mut(count * width);
-                blocks.push(Block { cache: segment.cache, qkv: rows, first, output: here });
+                let parts = if count == 1 { apart } else { 1 };
+                for (part, output) in here.chunks_exact_mut(count * width / parts).enumerate() {
+                    let heads = part * heads / parts..(part + 1) * heads / parts;
+                    blocks.push(Block { cache: segment.cache, qkv: rows, first, heads, output });
+                }
                 (qkv, output) = (later_rows, later_output);
                 first += count;
             }
@@ -114,13 +126,14 @@ impl Attention<'_> {
     #[inline(always)]
     fn block<S: Simd>(&self, block: Block<'_>) {
         let (size, group) = (self.config.head_dim, self.config.group());
-        let rows = block.output.len() / self.config.query_width() * group;
+        let rows = block.qkv.len() / self.row_width() * group;
         let visible = block.first + rows / group;
         let padded = visible.next_multiple_of(LANES);
         let mut queries = vec![0.0; rows * size];
         let mut scores = vec![0.0; rows * padded];
         let mut mixed = vec![0.0; rows * size];
-        for kv_head in 0..self.config.kv_heads {
+        let width = block.heads.len() * group * size;
+        for (place, kv_head) in block.heads.clone().enumerate() {
             let (keys, values) = block.cache.head(self.layer, kv_head);
             self.gather(&block, kv_head, &mut queries);
             score::<S>(&queries, keys, block.cache.capacity(), size, &mut scores, padded);
@@ -130,10 +143,9 @@ impl Attention<'_> {
                 future.fill(0.0);
             }
             mix::<S>(&scores, padded, &values[..visible * size], size, &mut mixed);
-            let width = self.config.query_width();
             let rows = mixed.chunks_exact(group * size);
             for (output, mixed) in block.output.chunks_exact_mut(width).zip(rows) {
-                output[kv_head * group * size..][..group * size].copy_from_slice(mixed);
+                output[place * group * size..][..group * size].copy_from_slice(mixed);
             }
         }
     }
@@ -154,9 +166,11 @@ impl Attention<'_> {
     }
 }
 
-/// `scores[row, key] = queries[row] . keys[key]`, for `padded` keys.
+/// `scores[row, key] = queries[row] . keys[key]`, for `padded` keys, a multiple of [`LANES`].
+///
+/// `queries`: `[rows, size]`; `keys`: `[size, capacity]`; `scores`: `[rows, padded]`.
 #[inline(always)]
-fn score<S: Simd>(
+pub(crate) fn score<S: Simd>(
     queries: &[f32],
     keys: &[f32],
     capacity: usize,
@@ -165,22 +179,28 @@ fn score<S: Simd>(
     padded: usize,
 ) {
     let rows = queries.len() / size;
-    for at in (0..padded).step_by(LANES) {
+    let mut at = 0;
+    while at < padded {
+        let wide = rows <= 3 && padded - at >= WIDE;
         let mut row = 0;
         while row < rows {
             let (queries, scores) = (&queries[row * size..], &mut scores[row * padded + at..]);
-            row += match rows - row {
-                6.. => score_tile::<S, 6>(queries, &keys[at..], capacity, size, scores, padded),
-                3.. => score_tile::<S, 3>(queries, &keys[at..], capacity, size, scores, padded),
-                _ => score_tile::<S, 1>(queries, &keys[at..], capacity, size, scores, padded),
+            let keys = &keys[at..];
+            row += match (rows - row, wide) {
+                (3.., true) => score_tile::<S, 3, WIDE>(queries, keys, capacity, size, scores, padded),
+                (_, true) => score_tile::<S, 1, WIDE>(queries, keys, capacity, size, scores, padded),
+                (6.., _) => score_tile::<S, 6, LANES>(queries, keys, capacity, size, scores, padded),
+                (3.., _) => score_tile::<S, 3, LANES>(queries, keys, capacity, size, scores, padded),
+                _ => score_tile::<S, 1, LANES>(queries, keys, capacity, size, scores, padded),
             };
         }
+        at += if wide { WIDE } else { LANES };
     }
 }
 
-/// `ROWS` queries against [`LANES`] keys, sums held in registers. Returns `ROWS`.
+/// `ROWS` queries against `WIDTH` keys, sums held in registers. Returns `ROWS`.
 #[inline(always)]
-fn score_tile<S: Simd, const ROWS: usize>(
+fn score_tile<S: Simd, const ROWS: usize, const WIDTH: usize>(
     queries: &[f32],
     keys: &[f32],
     capacity: usize,
@@ -188,37 +208,44 @@ fn score_tile<S: Simd, const ROWS: usize>(
     scores: &mut [f32],
     padded: usize,
 ) -> usize {
-    let mut sums = [[0.0f32; LANES]; ROWS];
+    let mut sums = [[0.0f32; WIDTH]; ROWS];
     let queries: [&[f32]; ROWS] = std::array::from_fn(|row| &queries[row * size..][..size]);
     for (i, line) in keys.chunks(capacity).take(size).enumerate() {
-        multiply_add::<S, ROWS>(&mut sums, std::array::from_fn(|row| queries[row][i]), line);
+        multiply_add::<S, ROWS, WIDTH>(&mut sums, std::array::from_fn(|row| queries[row][i]), line);
     }
     for (row, sums) in sums.iter().enumerate() {
-        scores[row * padded..][..LANES].copy_from_slice(sums);
+        scores[row * padded..][..WIDTH].copy_from_slice(sums);
     }
     ROWS
 }
 
 /// `mixed[row] = sum over keys of weights[row, key] * values[key]`.
+///
+/// `weights`: `[rows, padded]`; `values`: `[keys, size]`; `mixed`: `[rows, size]`.
 #[inline(always)]
-fn mix<S: Simd>(weights: &[f32], padded: usize, values: &[f32], size: usize, mixed: &mut [f32]) {
+pub(crate) fn mix<S: Simd>(weights: &[f32], padded: usize, values: &[f32], size: usize, mixed: &mut [f32]) {
     let rows = mixed.len() / size;
-    for at in (0..size).step_by(LANES) {
+    let mut at = 0;
+    while at < size {
+        let wide = rows <= 3 && size - at >= WIDE;
         let mut row = 0;
         while row < rows {
             let (weights, mixed) = (&weights[row * padded..], &mut mixed[row * size + at..]);
-            row += match rows - row {
-                6.. => mix_tile::<S, 6>(weights, padded, values, at, size, mixed),
-                3.. => mix_tile::<S, 3>(weights, padded, values, at, size, mixed),
-                _ => mix_tile::<S, 1>(weights, padded, values, at, size, mixed),
+            row += match (rows - row, wide) {
+                (3.., true) => mix_tile::<S, 3, WIDE>(weights, padded, values, at, size, mixed),
+                (_, true) => mix_tile::<S, 1, WIDE>(weights, padded, values, at, size, mixed),
+                (6.., _) => mix_tile::<S, 6, LANES>(weights, padded, values, at, size, mixed),
+                (3.., _) => mix_tile::<S, 3, LANES>(weights, padded, values, at, size, mixed),
+                _ => mix_tile::<S, 1, LANES>(weights, padded, values, at, size, mixed),
             };
         }
+        at += if wide { WIDE } else { LANES };
     }
 }
 
-/// `ROWS` rows of weights against [`LANES`] columns of the values. Returns `ROWS`.
+/// `ROWS` rows of weights against `WIDTH` columns of the values. Returns `ROWS`.
 #[inline(always)]
-fn mix_tile<S: Simd, const ROWS: usize>(
+fn mix_tile<S: Simd, const ROWS: usize, const WIDTH: usize>(
     weights: &[f32],
     padded: usize,
     values: &[f32],
@@ -226,25 +253,25 @@ fn mix_tile<S: Simd, const ROWS: usize>(
     size: usize,
     mixed: &mut [f32],
 ) -> usize {
-    let mut sums = [[0.0f32; LANES]; ROWS];
+    let mut sums = [[0.0f32; WIDTH]; ROWS];
     let weights: [&[f32]; ROWS] = std::array::from_fn(|row| &weights[row * padded..][..padded]);
     for (i, line) in values.chunks_exact(size).enumerate() {
-        multiply_add::<S, ROWS>(&mut sums, std::array::from_fn(|row| weights[row][i]), &line[at..]);
+        multiply_add::<S, ROWS, WIDTH>(&mut sums, std::array::from_fn(|row| weights[row][i]), &line[at..]);
     }
     for (row, sums) in sums.iter().enumerate() {
-        mixed[row * size..][..LANES].copy_from_slice(sums);
+        mixed[row * size..][..WIDTH].copy_from_slice(sums);
     }
     ROWS
 }
 
-/// `sums[row] += factors[row] * line`, over one register's width.
+/// `sums[row] += factors[row] * line`, over registers' widths.
 #[inline(always)]
-fn multiply_add<S: Simd, const ROWS: usize>(
-    sums: &mut [[f32; LANES]; ROWS],
+fn multiply_add<S: Simd, const ROWS: usize, const WIDTH: usize>(
+    sums: &mut [[f32; WIDTH]; ROWS],
     factors: [f32; ROWS],
     line: &[f32],
 ) {
-    let line = &line[..LANES];
+    let line = &line[..WIDTH];
     for (sums, factor) in sums.iter_mut().zip(factors) {
         for (sum, value) in sums.iter_mut().zip(line) {
             *sum = fused::<S>(factor, *value, *sum);
@@ -314,8 +341,8 @@ mod tests {
         let mut packed = long[..36 * width].to_vec();
         packed.extend(&short[..4 * width]);
         let mut segments = [
-            Segment { tokens: &tokens[..36], cache: first },
-            Segment { tokens: &tokens[..4], cache: second },
+            Segment { tokens: &tokens[..36], cache: first, adapter: None },
+            Segment { tokens: &tokens[..4], cache: second, adapter: None },
         ];
         let start = attention.run(&packed, &mut segments);
         segments.iter_mut().for_each(|s| s.cache.advance(s.tokens.len()));

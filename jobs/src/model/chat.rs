@@ -35,6 +35,15 @@ impl Message {
 
 const NAME: &str = "chat";
 
+/// Where a rendered chat ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Where the assistant's answer begins.
+    OpenAnswer,
+    /// After the last turn.
+    LastTurn,
+}
+
 /// A model's own chat template (Jinja, as Hugging Face's `apply_chat_template` reads it).
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
@@ -60,10 +69,22 @@ impl ChatTemplate {
     /// # Errors
     /// The template refuses the messages, for instance two user turns in a row.
     pub fn render(&self, messages: &[Message]) -> Result<String, ModelError> {
+        self.render_as(messages, Ending::OpenAnswer)
+    }
+
+    /// The chat up to the end of its last turn: what a model learns from.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn render_closed(&self, messages: &[Message]) -> Result<String, ModelError> {
+        self.render_as(messages, Ending::LastTurn)
+    }
+
+    fn render_as(&self, messages: &[Message], ending: Ending) -> Result<String, ModelError> {
         let template = self.environment.get_template(NAME).map_err(broken)?;
         let values = context! {
             messages => messages,
-            add_generation_prompt => true,
+            add_generation_prompt => ending == Ending::OpenAnswer,
             bos_token => self.bos,
             eos_token => self.eos,
         };
@@ -90,6 +111,7 @@ mod tests {
         let template = ChatTemplate::new(source, "<s>", "</s>").unwrap();
         let messages = [Message::new(Role::System, "be brief "), Message::new(Role::User, "why?")];
         assert_eq!(template.render(&messages).unwrap(), "<system>be brief\n<user>why?\n<assistant>");
+        assert_eq!(template.render_closed(&messages).unwrap(), "<system>be brief\n<user>why?\n");
     }
 
     #[test]

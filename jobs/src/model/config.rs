@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::error::ModelError;
+use super::rope_scaling::{RawScaling, RopeScaling};
 
 /// Sizes above these are lies of a damaged header, not models for this runtime.
 const MAX_HIDDEN: usize = 65_536;
@@ -11,6 +12,8 @@ const MAX_HEADS: usize = 1_024;
 const MAX_VOCABULARY: usize = 2_000_000;
 /// Width that the attention loops work in; every Llama's head size is a multiple of it.
 pub(crate) const LANES: usize = 16;
+/// The base where a file names none (Su et al. 2021).
+pub(crate) const DEFAULT_ROPE_BASE: f32 = 10_000.0;
 
 /// The sizes and constants of a Llama-family network.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +56,12 @@ impl LlamaConfig {
         self.heads / self.kv_heads
     }
 
+    /// Whether all matrices have the same shapes as the other network's, those of the vocabulary apart.
+    pub(crate) fn same_shapes(&self, other: &Self) -> bool {
+        let widths = |c: &Self| [c.layers, c.hidden, c.intermediate, c.heads, c.kv_heads, c.head_dim];
+        widths(self) == widths(other)
+    }
+
     /// The configuration itself, if its sizes are possible together.
     pub(crate) fn checked(self) -> Result<Self, ModelError> {
         within("vocabulary size", self.vocabulary, MAX_VOCABULARY)?;
@@ -69,9 +78,20 @@ impl LlamaConfig {
         positive("normalisation epsilon", self.norm_epsilon)?;
         Ok(self)
     }
+}
 
-    /// Reads a Hugging Face `config.json`.
-    pub(crate) fn from_json(text: &str) -> Result<Self, ModelError> {
+/// What a Hugging Face `config.json` says.
+#[derive(Debug)]
+pub(crate) struct HuggingFaceConfig {
+    pub(crate) llama: LlamaConfig,
+    pub(crate) scaling: RopeScaling,
+    /// Whether the head's weights are the embedding's.
+    pub(crate) tied: bool,
+}
+
+impl HuggingFaceConfig {
+    /// Reads and checks the text of `config.json`.
+    pub(crate) fn parse(text: &str) -> Result<Self, ModelError> {
         let raw: RawConfig = serde_json::from_str(text)
             .map_err(|error| ModelError::Header { format: "config.json", reason: error.to_string() })?;
         raw.refuse_unsupported()?;
@@ -79,7 +99,9 @@ impl LlamaConfig {
             Some(size) => size,
             None => raw.hidden_size / raw.num_attention_heads.max(1),
         };
-        Self {
+        // Newer files hold base and scaling together, under another name.
+        let rope = raw.rope_parameters.or(raw.rope_scaling).unwrap_or_default();
+        let llama = LlamaConfig {
             vocabulary: raw.vocab_size,
             hidden: raw.hidden_size,
             intermediate: raw.intermediate_size,
@@ -87,11 +109,11 @@ impl LlamaConfig {
             heads: raw.num_attention_heads,
             kv_heads: raw.num_key_value_heads.unwrap_or(raw.num_attention_heads),
             head_dim,
-            rope_base: raw.rope_theta,
+            rope_base: rope.rope_theta.or(raw.rope_theta).unwrap_or(DEFAULT_ROPE_BASE),
             norm_epsilon: raw.rms_norm_eps,
             context: raw.max_position_embeddings,
-        }
-        .checked()
+        };
+        Ok(Self { llama: llama.checked()?, scaling: rope.parse()?, tied: raw.tie_word_embeddings })
     }
 }
 
@@ -106,20 +128,19 @@ struct RawConfig {
     num_attention_heads: usize,
     num_key_value_heads: Option<usize>,
     head_dim: Option<usize>,
-    #[serde(default = "default_rope_base")]
-    rope_theta: f32,
+    rope_theta: Option<f32>,
     rms_norm_eps: f64,
     max_position_embeddings: usize,
-    #[serde(default)]
-    rope_scaling: Option<serde_json::Value>,
+    rope_scaling: Option<RawScaling>,
+    rope_parameters: Option<RawScaling>,
     #[serde(default)]
     attention_bias: bool,
     #[serde(default)]
     mlp_bias: bool,
-}
-
-fn default_rope_base() -> f32 {
-    10_000.0
+    #[serde(default)]
+    tie_word_embeddings: bool,
+    #[serde(default)]
+    quantization_config: Option<serde_json::Value>,
 }
 
 impl RawConfig {
@@ -127,8 +148,8 @@ impl RawConfig {
         if self.model_type != "llama" {
             return Err(ModelError::Architecture { found: self.model_type.clone() });
         }
-        if let Some(scaling) = &self.rope_scaling {
-            return Err(field("rope_scaling", scaling, "none: scaled positions are not supported"));
+        if self.quantization_config.is_some() {
+            return Err(field("quantization_config", "set", "nothing: only float weights are read"));
         }
         if self.attention_bias || self.mlp_bias {
             return Err(field("attention_bias or mlp_bias", true, "false"));
@@ -174,14 +195,14 @@ mod tests {
 
     #[test]
     fn head_size_follows_from_the_width() {
-        let config = LlamaConfig::from_json(SMOL).unwrap();
+        let config = HuggingFaceConfig::parse(SMOL).unwrap().llama;
         assert_eq!((config.head_dim, config.group()), (64, 3));
     }
 
     #[test]
     fn impossible_configurations_are_refused_in_words() {
         let check = |from: &str, to: &str, expected: &str| {
-            let error = LlamaConfig::from_json(&SMOL.replace(from, to)).unwrap_err();
+            let error = HuggingFaceConfig::parse(&SMOL.replace(from, to)).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         };
         check("\"llama\"", "\"qwen2\"", "`qwen2`; expected `llama`");
@@ -189,6 +210,24 @@ mod tests {
         check("\"num_hidden_layers\":30", "\"num_hidden_layers\":0", "1 to 512");
         check("\"hidden_size\":576", "\"hidden_size\":577000", "1 to 65536");
         check("\"rms_norm_eps\":1e-5", "\"rms_norm_eps\":-1", "a positive number");
-        check("\"rope_theta\"", "\"rope_scaling\":{\"factor\":8},\"rope_theta\"", "not supported");
+        check(
+            "\"rope_theta\"",
+            "\"rope_scaling\":{\"factor\":8},\"rope_theta\"",
+            "default, linear or llama3",
+        );
+        check("\"rope_theta\"", "\"quantization_config\":{},\"rope_theta\"", "only float weights");
+    }
+
+    #[test]
+    fn base_and_scaling_are_read_under_the_old_and_the_new_name() {
+        let parse = |from: &str, to: &str| HuggingFaceConfig::parse(&SMOL.replace(from, to)).unwrap();
+        let old = parse("100000", "10,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}");
+        let new = parse(
+            "\"rope_theta\":100000",
+            "\"rope_parameters\":{\"rope_type\":\"linear\",\"factor\":2,\"rope_theta\":10}",
+        );
+        for config in [old, new] {
+            assert_eq!((config.llama.rope_base, config.scaling), (10.0, RopeScaling::Linear { factor: 2.0 }));
+        }
     }
 }

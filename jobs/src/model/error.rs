@@ -14,6 +14,12 @@ pub enum ModelError {
         #[source]
         source: std::io::Error,
     },
+    /// A file that belongs to the model was not given.
+    #[error("the model's files have no `{name}`; a safetensors model needs it beside its weights")]
+    MissingFile {
+        /// Its name in Hugging Face's layout.
+        name: &'static str,
+    },
     /// The beginning of the file is not what the format says.
     #[error("the header of the {format} file is malformed: {reason}")]
     Header {
@@ -54,6 +60,38 @@ pub enum ModelError {
         /// The shape that the configuration calls for.
         expected: Vec<usize>,
     },
+    /// A tensor's numbers are of a kind that cannot be read alone.
+    #[error("tensor `{tensor}` holds {found}; expected F32, F16 or BF16")]
+    Type {
+        /// Its name in the file.
+        tensor: String,
+        /// What the file says.
+        found: String,
+    },
+    /// An adapter has a tensor that belongs to no layer which its configuration names.
+    #[error(
+        "the adapter's tensor `{tensor}` belongs to none of the linear layers that its configuration names in the base's {layers} blocks"
+    )]
+    UnexpectedTensor {
+        /// Its name in the file.
+        tensor: String,
+        /// Blocks of the base.
+        layers: usize,
+    },
+    /// An adapter was made for another model.
+    #[error("the adapter was trained on `{found}`, but the model is `{model}`")]
+    OtherBase {
+        /// The name in the adapter's configuration.
+        found: String,
+        /// The name of the model that is loaded.
+        model: String,
+    },
+    /// An adapter was checked against another model than the one it is used with.
+    #[error("the adapter of the segment at place {index} was loaded for a model of other sizes")]
+    OtherSizes {
+        /// Its place in the call.
+        index: usize,
+    },
     /// A tensor's bytes reach over the end of the file: the file was cut or its header lies.
     #[error("tensor `{tensor}` ends at byte {end}, but the file has {size}: it is truncated")]
     Truncated {
@@ -89,6 +127,26 @@ pub enum ModelError {
         new: usize,
         /// The model's limit.
         context: usize,
+    },
+    /// A prompt has a token that the weights know nothing of: the tokenizer is another model's.
+    #[error("the prompt at place {index} has the token {token}; the weights know {vocabulary} tokens")]
+    UnknownToken {
+        /// Its place in the call.
+        index: usize,
+        /// The token.
+        token: u32,
+        /// Tokens that the weights know.
+        vocabulary: usize,
+    },
+    /// A setting of a call is impossible.
+    #[error("`{name}` is {found}; expected {expected}")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What was found.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
     },
     /// The logits are NaN or infinite.
     #[error("the model's output is not a number")]

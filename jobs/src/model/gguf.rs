@@ -6,12 +6,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use candle_core::Device;
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 
-use super::config::{LlamaConfig, field};
+use super::config::{DEFAULT_ROPE_BASE, LlamaConfig, field};
 use super::error::ModelError;
+use super::gguf_limits;
+use super::q8::{RUN, Run, from_ggml};
+use super::rope_scaling::RopeScaling;
+use super::safetensors::finite;
 use super::weights::{Part, TensorSource};
 
-/// A header longer than this is refused: real ones hold a vocabulary and take a few megabytes, and
-/// a lying one could make the parser reserve many times its length.
+/// A header longer than this is refused: real ones hold a vocabulary and take a few megabytes.
 const MAX_HEADER: usize = 32 << 20;
 const MAX_DIMENSION: usize = 1 << 28;
 
@@ -36,8 +39,8 @@ impl GgufFile {
         Metadata(&self.content)
     }
 
-    /// Bytes of one tensor, checked against the file's size.
-    fn check(&self, name: &str, expected: &[usize]) -> Result<&TensorInfo, ModelError> {
+    /// One tensor and its bytes, checked against the file's size.
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(&TensorInfo, &[u8]), ModelError> {
         let missing = || ModelError::MissingTensor { tensor: name.to_owned() };
         let info = self.content.tensor_infos.get(name).ok_or_else(missing)?;
         let found = info.shape.dims();
@@ -59,18 +62,17 @@ impl GgufFile {
         let length = info.shape.elem_count() / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
         let start = self.content.tensor_data_offset.saturating_add(info.offset);
         let end = start.saturating_add(length as u64);
-        if end > self.bytes.len() as u64 {
-            return Err(ModelError::Truncated {
-                tensor: name.to_owned(),
-                end,
-                size: self.bytes.len() as u64,
-            });
+        match self.bytes.get(start as usize..end as usize) {
+            Some(bytes) => Ok((info, bytes)),
+            None => {
+                let size = self.bytes.len() as u64;
+                Err(ModelError::Truncated { tensor: name.to_owned(), end, size })
+            }
         }
-        Ok(info)
     }
 
     fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
-        let info = self.check(name, expected)?;
+        let (info, _) = self.check(name, expected)?;
         let mut reader = Cursor::new(self.bytes.as_slice());
         let quantized = info.read(&mut reader, self.content.tensor_data_offset, &Device::Cpu)?;
         Ok(quantized.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
@@ -88,10 +90,18 @@ impl TensorSource for GgufFile {
 
     fn rope_factors(&self) -> Result<Option<Vec<f32>>, ModelError> {
         const NAME: &str = "rope_freqs.weight";
-        match self.content.tensor_infos.contains_key(NAME) {
-            true => self.values(NAME, &[self.config.head_dim / 2]).map(Some),
-            false => Ok(None),
+        let linear = rope_scaling(&self.metadata())?.factors(&self.config);
+        if !self.content.tensor_infos.contains_key(NAME) {
+            return Ok(linear);
         }
+        let mut factors = finite(self.values(NAME, &[self.config.head_dim / 2])?, NAME)?;
+        if let Some(factor) = factors.iter().find(|factor| **factor <= 0.0) {
+            return Err(field(NAME, factor, "positive numbers"));
+        }
+        if let Some(linear) = linear {
+            factors.iter_mut().zip(linear).for_each(|(factor, linear)| *factor *= linear);
+        }
+        Ok(Some(factors))
     }
 
     fn read(&self, part: Part) -> Result<Vec<f32>, ModelError> {
@@ -101,6 +111,19 @@ impl TensorSource for GgufFile {
                 Ok(half_rotation(&values, self.config.hidden, self.config.head_dim))
             }
             _ => Ok(values),
+        }
+    }
+
+    fn runs(&self, part: Part) -> Result<Option<Vec<Run>>, ModelError> {
+        let (info, bytes) = self.check(&self.name(part), &part.shape(&self.config))?;
+        let Some(runs) = from_ggml(info.ggml_dtype, bytes) else {
+            return Ok(None);
+        };
+        match part {
+            Part::Query(_) | Part::Key(_) => {
+                Ok(Some(half_rotation(&runs, self.config.hidden / RUN, self.config.head_dim)))
+            }
+            _ => Ok(Some(runs)),
         }
     }
 
@@ -123,8 +146,8 @@ impl TensorSource for GgufFile {
     }
 }
 
-/// Undoes the row order that GGUF uses for interleaved rotation: row `2 i + j` of a head goes to `j * half + i`.
-fn half_rotation(rows: &[f32], width: usize, head_dim: usize) -> Vec<f32> {
+/// Undoes, for rows of `width` values, the row order that GGUF uses for interleaved rotation: row `2 i + j` of a head goes to `j * half + i`.
+fn half_rotation<T: Copy>(rows: &[T], width: usize, head_dim: usize) -> Vec<T> {
     let half = head_dim / 2;
     let mut ordered = Vec::with_capacity(rows.len());
     for head in rows.chunks_exact(head_dim * width) {
@@ -137,7 +160,9 @@ fn half_rotation(rows: &[f32], width: usize, head_dim: usize) -> Vec<f32> {
 }
 
 fn parse_header(bytes: &[u8]) -> Result<Content, ModelError> {
-    let mut header = Cursor::new(&bytes[..bytes.len().min(MAX_HEADER)]);
+    let header = &bytes[..bytes.len().min(MAX_HEADER)];
+    gguf_limits::check(header).map_err(malformed)?;
+    let mut header = Cursor::new(header);
     // The parser divides by the file's alignment, which a damaged file may say to be zero.
     let parsed = catch_unwind(AssertUnwindSafe(|| Content::read(&mut header)));
     let content = match parsed {
@@ -163,11 +188,7 @@ fn llama_config(metadata: &Metadata<'_>) -> Result<LlamaConfig, ModelError> {
     if architecture != "llama" {
         return Err(ModelError::Architecture { found: architecture.to_owned() });
     }
-    if let Ok(scaling) = metadata.text("llama.rope.scaling.type")
-        && scaling != "none"
-    {
-        return Err(field("llama.rope.scaling.type", scaling, "none"));
-    }
+    rope_scaling(metadata)?;
     let heads = metadata.size("llama.attention.head_count")?;
     let hidden = metadata.size("llama.embedding_length")?;
     let key_length = metadata.optional("llama.attention.key_length");
@@ -179,11 +200,24 @@ fn llama_config(metadata: &Metadata<'_>) -> Result<LlamaConfig, ModelError> {
         heads,
         kv_heads: metadata.optional("llama.attention.head_count_kv").unwrap_or(heads),
         head_dim: key_length.unwrap_or(hidden / heads.max(1)),
-        rope_base: metadata.number("llama.rope.freq_base").unwrap_or(10_000.0),
+        rope_base: metadata.number("llama.rope.freq_base").unwrap_or(DEFAULT_ROPE_BASE),
         norm_epsilon: f64::from(metadata.number("llama.attention.layer_norm_rms_epsilon")?),
         context: metadata.size("llama.context_length")?,
     }
     .checked()
+}
+
+/// Scaling that the header names; Llama 3's lies in a tensor of its own.
+fn rope_scaling(metadata: &Metadata<'_>) -> Result<RopeScaling, ModelError> {
+    const TYPE: &str = "llama.rope.scaling.type";
+    const OLD: &str = "llama.rope.scale_linear";
+    match metadata.text(TYPE) {
+        Ok("none") => Ok(RopeScaling::None),
+        Ok("linear") => RopeScaling::linear(metadata.number("llama.rope.scaling.factor")?),
+        Ok(other) => Err(field(TYPE, other, "none or linear")),
+        Err(_) if metadata.0.metadata.contains_key(OLD) => RopeScaling::linear(metadata.number(OLD)?),
+        Err(_) => Ok(RopeScaling::None),
+    }
 }
 
 /// Typed access to the header's values.

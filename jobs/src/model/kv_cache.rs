@@ -19,7 +19,7 @@ pub struct KvCache {
 impl KvCache {
     /// Room for at least `positions` tokens.
     pub fn new(config: &LlamaConfig, positions: usize) -> Self {
-        let capacity = positions.next_multiple_of(LANES);
+        let capacity = positions.max(1).next_multiple_of(LANES);
         let size = config.layers * config.kv_width() * capacity;
         Self {
             keys: vec![0.0; size],
@@ -46,22 +46,34 @@ impl KvCache {
         self.capacity
     }
 
-    /// A cache with more room that begins with this one's tokens: how a shared beginning is used again.
+    /// A cache with room for `positions` tokens that begins with this one's: how a cache gets more room.
     pub fn fork(&self, config: &LlamaConfig, positions: usize) -> Self {
         let mut fork = Self::new(config, positions.max(self.length));
-        let lines = self.keys.len() / self.capacity.max(1);
-        for line in 0..lines {
-            let source = &self.keys[line * self.capacity..][..self.length];
-            fork.keys[line * fork.capacity..][..self.length].copy_from_slice(source);
-        }
-        let (from, to) = (self.capacity * self.head_dim, fork.capacity * self.head_dim);
-        let used = self.length * self.head_dim;
-        for block in 0..self.values.len() / from.max(1) {
-            let source = &self.values[block * from..][..used];
-            fork.values[block * to..][..used].copy_from_slice(source);
-        }
-        fork.length = self.length;
+        fork.extend_from(self, self.length);
         fork
+    }
+
+    /// Forgets all tokens but the first `length`.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
+    /// Takes over the source's keys and values from where this cache ends up to `end`: how a beginning that
+    /// two sequences share is computed once. Both must come from one model, agree in the tokens that this
+    /// one holds, and have room for `end` tokens.
+    pub(crate) fn extend_from(&mut self, source: &Self, end: usize) {
+        let start = self.length;
+        let (from, to) =
+            (source.keys.chunks_exact(source.capacity), self.keys.chunks_exact_mut(self.capacity));
+        for (from, to) in from.zip(to) {
+            to[start..end].copy_from_slice(&from[start..end]);
+        }
+        let size = self.head_dim;
+        let from = source.values.chunks_exact(source.capacity * size);
+        for (from, to) in from.zip(self.values.chunks_exact_mut(self.capacity * size)) {
+            to[start * size..end * size].copy_from_slice(&from[start * size..end * size]);
+        }
+        self.length = end;
     }
 
     /// Counts tokens as present, after all layers have written them.

@@ -42,7 +42,8 @@ impl Rope {
     }
 }
 
-fn frequencies(config: &LlamaConfig, factors: Option<&[f32]>) -> Vec<f32> {
+/// The angle by which each pair turns from one position to the next, `[head_dim / 2]`.
+pub(crate) fn frequencies(config: &LlamaConfig, factors: Option<&[f32]>) -> Vec<f32> {
     let half = config.head_dim / 2;
     let exponent = |i: usize| 2.0 * i as f32 / config.head_dim as f32;
     let plain = (0..half).map(|i| config.rope_base.powf(-exponent(i)));

@@ -1,80 +1,106 @@
-//! Reads weights from a safetensors file and its `config.json`, in Hugging Face's names.
+//! Reads weights from safetensors files and their `config.json`, in Hugging Face's names.
 
 use candle_core::safetensors::{BufferedSafetensors, Load};
 use candle_core::{DType, Device};
 
-use super::config::LlamaConfig;
+use super::config::{HuggingFaceConfig, LlamaConfig};
 use super::error::ModelError;
-use super::weights::{Part, TensorSource};
+use super::weights::{Part, TensorSource, all_finite};
 
-/// A safetensors file in memory.
-pub(crate) struct SafetensorsFile {
-    tensors: BufferedSafetensors,
-    config: LlamaConfig,
-    tied: bool,
-}
+/// The tensors of one or more safetensors files in memory.
+pub(crate) struct Tensors(Vec<BufferedSafetensors>);
 
-impl SafetensorsFile {
-    /// Parses the header. `config` is the text of `config.json`. The format's parser itself refuses headers
-    /// over 100 MB, overlapping tensors, and tensors that do not fill the file.
-    pub(crate) fn parse(bytes: Vec<u8>, config: &str) -> Result<Self, ModelError> {
-        let tensors = BufferedSafetensors::new(bytes)
-            .map_err(|error| ModelError::Header { format: "safetensors", reason: error.to_string() })?;
-        Ok(Self { tensors, config: LlamaConfig::from_json(config)?, tied: is_tied(config) })
-    }
-}
-
-fn is_tied(config: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Tied {
-        #[serde(default)]
-        tie_word_embeddings: bool,
-    }
-    serde_json::from_str::<Tied>(config).is_ok_and(|tied| tied.tie_word_embeddings)
-}
-
-impl TensorSource for SafetensorsFile {
-    fn config(&self) -> &LlamaConfig {
-        &self.config
+impl Tensors {
+    /// Parses one file's header. The format's parser itself refuses headers over 100 MB, overlapping tensors,
+    /// and tensors that do not fill the file.
+    pub(crate) fn parse(bytes: Vec<u8>) -> Result<Self, ModelError> {
+        Self::parse_shards(vec![bytes])
     }
 
-    fn has_head(&self) -> bool {
-        !self.tied
+    /// Parses the headers of files that hold one model together.
+    pub(crate) fn parse_shards(files: Vec<Vec<u8>>) -> Result<Self, ModelError> {
+        let malformed = |reason: String| ModelError::Header { format: "safetensors", reason };
+        let parse = |bytes| BufferedSafetensors::new(bytes).map_err(|error| malformed(error.to_string()));
+        let tensors = Self(files.into_iter().map(parse).collect::<Result<_, _>>()?);
+        match tensors.names().windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(tensors),
+            Some(pair) => Err(malformed(format!("tensor `{}` is in two files", pair[0]))),
+        }
     }
 
-    fn rope_factors(&self) -> Result<Option<Vec<f32>>, ModelError> {
-        Ok(None)
+    /// The names of all tensors, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let all = self.0.iter().flat_map(|file| file.tensors()).map(|(name, _)| name);
+        let mut names: Vec<String> = all.collect();
+        names.sort_unstable();
+        names
     }
 
-    fn read(&self, part: Part) -> Result<Vec<f32>, ModelError> {
-        let name = self.name(part);
-        let view = match self.tensors.get(&name) {
-            Ok(view) => view,
-            Err(_) => return Err(ModelError::MissingTensor { tensor: name }),
-        };
-        let expected = part.shape(&self.config);
+    /// The values of a tensor, checked for its shape and type.
+    pub(crate) fn values(&self, name: &str, expected: &[usize]) -> Result<Vec<f32>, ModelError> {
+        let missing = || ModelError::MissingTensor { tensor: name.to_owned() };
+        let view = self.0.iter().find_map(|file| file.get(name).ok()).ok_or_else(missing)?;
         if view.shape() != expected {
-            return Err(ModelError::Shape { tensor: name, found: view.shape().to_vec(), expected });
+            return Err(ModelError::Shape {
+                tensor: name.to_owned(),
+                found: view.shape().to_vec(),
+                expected: expected.to_vec(),
+            });
+        }
+        match DType::try_from(view.dtype()) {
+            Ok(DType::F32 | DType::F16 | DType::BF16 | DType::F64) => {}
+            // Whole numbers and 8-bit floats need scales, which lie in other tensors under no agreed name.
+            _ => {
+                return Err(ModelError::Type {
+                    tensor: name.to_owned(),
+                    found: format!("{:?}", view.dtype()),
+                });
+            }
         }
         let tensor = view.load(&Device::Cpu)?.to_dtype(DType::F32)?;
         Ok(tensor.flatten_all()?.to_vec1()?)
     }
+}
+
+/// A model's safetensors files and configuration in memory.
+pub(crate) struct SafetensorsModel {
+    tensors: Tensors,
+    config: HuggingFaceConfig,
+}
+
+impl SafetensorsModel {
+    /// Parses the headers. `config` is the text of `config.json`.
+    pub(crate) fn parse(files: Vec<Vec<u8>>, config: &str) -> Result<Self, ModelError> {
+        Ok(Self { config: HuggingFaceConfig::parse(config)?, tensors: Tensors::parse_shards(files)? })
+    }
+}
+
+impl TensorSource for SafetensorsModel {
+    fn config(&self) -> &LlamaConfig {
+        &self.config.llama
+    }
+
+    fn has_head(&self) -> bool {
+        !self.config.tied
+    }
+
+    fn rope_factors(&self) -> Result<Option<Vec<f32>>, ModelError> {
+        Ok(self.config.scaling.factors(&self.config.llama))
+    }
+
+    fn read(&self, part: Part) -> Result<Vec<f32>, ModelError> {
+        self.tensors.values(&self.name(part), &part.shape(&self.config.llama))
+    }
 
     fn name(&self, part: Part) -> String {
-        let (layer, name) = match part {
-            Part::Embedding => return "model.embed_tokens.weight".to_owned(),
-            Part::Norm => return "model.norm.weight".to_owned(),
-            Part::Head => return "lm_head.weight".to_owned(),
-            Part::AttentionNorm(i) => (i, "input_layernorm"),
-            Part::Query(i) => (i, "self_attn.q_proj"),
-            Part::Key(i) => (i, "self_attn.k_proj"),
-            Part::Value(i) => (i, "self_attn.v_proj"),
-            Part::AttentionOutput(i) => (i, "self_attn.o_proj"),
-            Part::FeedForwardNorm(i) => (i, "post_attention_layernorm"),
-            Part::Gate(i) => (i, "mlp.gate_proj"),
-            Part::Up(i) => (i, "mlp.up_proj"),
-            Part::Down(i) => (i, "mlp.down_proj"),
-        };
-        format!("model.layers.{layer}.{name}.weight")
+        part.module() + ".weight"
+    }
+}
+
+/// The values themselves, if all are finite.
+pub(crate) fn finite(values: Vec<f32>, name: &str) -> Result<Vec<f32>, ModelError> {
+    match all_finite(&values) {
+        true => Ok(values),
+        false => Err(ModelError::NotFinite { tensor: name.to_owned() }),
     }
 }

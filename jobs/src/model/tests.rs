@@ -29,7 +29,7 @@ impl Observer for Collect {
 }
 
 fn answers(model: &LoadedModel, prompts: &[Vec<u32>], batch: usize, stop: &[String]) -> Vec<Generated> {
-    let options = GenerationOptions { max_tokens: 12, stop, batch };
+    let options = GenerationOptions { max_tokens: 12, stop, batch, ..Default::default() };
     let mut collect = Collect::default();
     assert_eq!(generate(model, prompts, &options, &mut collect).unwrap(), Flow::Continue);
     collect.answers.sort_by_key(|(index, _)| *index);
@@ -75,7 +75,7 @@ fn tokens_are_counted_as_a_user_would() {
     let model = gguf(1);
     let prompts = prompts(&model);
     let mut collect = Collect::default();
-    let options = GenerationOptions { max_tokens: 1, stop: &[], batch: 8 };
+    let options = GenerationOptions { max_tokens: 1, stop: &[], batch: 8, ..Default::default() };
     generate(&model, &prompts, &options, &mut collect).unwrap();
     let read: usize = prompts.iter().map(Vec::len).sum();
     assert_eq!(
@@ -118,7 +118,8 @@ fn gguf_and_safetensors_of_one_model_agree() {
 
 fn last_logits(model: &LoadedModel, prompt: &[u32]) -> Vec<f32> {
     let mut cache = KvCache::new(model.llama.config(), prompt.len());
-    let logits = model.llama.forward(&mut [Segment { tokens: prompt, cache: &mut cache }]).unwrap();
+    let logits =
+        model.llama.forward(&mut [Segment { tokens: prompt, cache: &mut cache, adapter: None }]).unwrap();
     logits.flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -143,7 +144,7 @@ fn quantized_files_load_and_stay_near_the_exact_one() {
 #[test]
 fn prompts_over_the_context_are_refused() {
     let model = gguf(1);
-    let options = GenerationOptions { max_tokens: 10, stop: &[], batch: 1 };
+    let options = GenerationOptions { max_tokens: 10, stop: &[], batch: 1, ..Default::default() };
     let error = generate(&model, &[vec![5; 503]], &options, &mut Collect::default()).unwrap_err();
     assert!(matches!(error, ModelError::TooLong { index: 0, tokens: 503, new: 10, context: 512 }), "{error}");
 }
@@ -154,7 +155,7 @@ fn infinite_logits_are_a_divergence() {
     let mut tiny = TinyModel::new(1, true);
     (0..64).for_each(|i| tiny.set(Part::Norm, i, f32::MAX));
     let model = load(&tiny.write_gguf(folder.path(), GgmlDType::F32)).unwrap();
-    let options = GenerationOptions { max_tokens: 4, stop: &[], batch: 2 };
+    let options = GenerationOptions { max_tokens: 4, stop: &[], batch: 2, ..Default::default() };
     let error = generate(&model, &prompts(&model), &options, &mut Collect::default()).unwrap_err();
     assert!(matches!(error, ModelError::Diverged), "{error}");
 }
@@ -188,7 +189,7 @@ fn wrong_weights_are_refused_in_words() {
     check(
         &tiny,
         |m| m.push(("llama.rope.scaling.type", text("yarn"))),
-        "`llama.rope.scaling.type` is yarn; expected none",
+        "`llama.rope.scaling.type` is yarn; expected none or linear",
     );
     let mut broken = TinyModel::new(1, true);
     broken.set(Part::Value(1), 17, f32::NAN);

@@ -35,6 +35,8 @@ pub(crate) struct TinyModel {
     pub(crate) config: LlamaConfig,
     pub(crate) tied: bool,
     pub(crate) values: Vec<(Part, Vec<f32>)>,
+    /// Written into GGUF files as `rope_freqs.weight`.
+    pub(crate) rope_factors: Option<Vec<f32>>,
 }
 
 impl TinyModel {
@@ -53,7 +55,7 @@ impl TinyModel {
                 (part, (0..count).map(|_| if matrix { next() * 0.35 } else { 1.0 + 0.1 * next() }).collect())
             })
             .collect();
-        Self { config, tied, values }
+        Self { config, tied, values, rope_factors: None }
     }
 
     pub(crate) fn set(&mut self, part: Part, index: usize, value: f32) {
@@ -75,8 +77,13 @@ impl TinyModel {
     ) -> PathBuf {
         let mut metadata = self.metadata();
         change(&mut metadata);
-        let tensors: Vec<(String, QTensor)> =
+        let mut tensors: Vec<(String, QTensor)> =
             self.values.iter().map(|(part, v)| self.gguf_tensor(*part, v, dtype)).collect();
+        if let Some(factors) = &self.rope_factors {
+            let tensor = Tensor::new(factors.as_slice(), &Device::Cpu).unwrap();
+            let tensor = QTensor::quantize(&tensor, GgmlDType::F32).unwrap();
+            tensors.push(("rope_freqs.weight".to_owned(), tensor));
+        }
         let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(k, v)| (*k, v)).collect();
         let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
         let mut bytes = std::io::Cursor::new(Vec::new());
@@ -127,23 +134,25 @@ impl TinyModel {
 
     /// Writes `model.safetensors`, `config.json`, `tokenizer.json` and `tokenizer_config.json`.
     pub(crate) fn write_folder(&self, folder: &Path) {
-        let tensors: HashMap<String, Tensor> = self
-            .values
-            .iter()
-            .map(|(part, v)| {
-                let tensor = Tensor::from_vec(v.clone(), part.shape(&self.config), &Device::Cpu).unwrap();
-                (hugging_face_name(*part), tensor)
-            })
-            .collect();
-        candle_core::safetensors::save(&tensors, folder.join("model.safetensors")).unwrap();
-        std::fs::write(folder.join("config.json"), self.config_json()).unwrap();
+        candle_core::safetensors::save(&self.tensors(), folder.join("model.safetensors")).unwrap();
+        std::fs::write(folder.join("config.json"), self.config_json().to_string()).unwrap();
         std::fs::write(folder.join("tokenizer.json"), tokenizer_json()).unwrap();
         let settings = serde_json::json!({"chat_template": TEMPLATE, "bos_token": SPECIAL[1],
             "eos_token": {"content": SPECIAL[2]}});
         std::fs::write(folder.join("tokenizer_config.json"), settings.to_string()).unwrap();
     }
 
-    fn config_json(&self) -> String {
+    /// The weights by their names in Hugging Face's layout.
+    pub(crate) fn tensors(&self) -> HashMap<String, Tensor> {
+        let tensor = |(part, values): &(Part, Vec<f32>)| {
+            let tensor = Tensor::from_vec(values.clone(), part.shape(&self.config), &Device::Cpu).unwrap();
+            (part.module() + ".weight", tensor)
+        };
+        self.values.iter().map(tensor).collect()
+    }
+
+    /// The contents of `config.json`.
+    pub(crate) fn config_json(&self) -> serde_json::Value {
         let c = &self.config;
         serde_json::json!({
             "model_type": "llama", "vocab_size": c.vocabulary, "hidden_size": c.hidden,
@@ -151,7 +160,6 @@ impl TinyModel {
             "num_key_value_heads": c.kv_heads, "rope_theta": c.rope_base, "rms_norm_eps": c.norm_epsilon,
             "max_position_embeddings": c.context, "tie_word_embeddings": self.tied, "eos_token_id": [2],
         })
-        .to_string()
     }
 }
 
@@ -232,22 +240,4 @@ fn gguf_name(part: Part) -> String {
         Part::Down(i) => (i, "ffn_down"),
     };
     format!("blk.{layer}.{name}.weight")
-}
-
-fn hugging_face_name(part: Part) -> String {
-    let (layer, name) = match part {
-        Part::Embedding => return "model.embed_tokens.weight".into(),
-        Part::Norm => return "model.norm.weight".into(),
-        Part::Head => return "lm_head.weight".into(),
-        Part::AttentionNorm(i) => (i, "input_layernorm"),
-        Part::Query(i) => (i, "self_attn.q_proj"),
-        Part::Key(i) => (i, "self_attn.k_proj"),
-        Part::Value(i) => (i, "self_attn.v_proj"),
-        Part::AttentionOutput(i) => (i, "self_attn.o_proj"),
-        Part::FeedForwardNorm(i) => (i, "post_attention_layernorm"),
-        Part::Gate(i) => (i, "mlp.gate_proj"),
-        Part::Up(i) => (i, "mlp.up_proj"),
-        Part::Down(i) => (i, "mlp.down_proj"),
-    };
-    format!("model.layers.{layer}.{name}.weight")
 }

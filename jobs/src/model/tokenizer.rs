@@ -29,6 +29,8 @@ const TURN_ENDS: [&str; 4] = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>
 pub struct ChatTokenizer {
     tokenizer: Arc<Tokenizer>,
     ends: BTreeSet<u32>,
+    /// Tokens that are cut out of a text before all others.
+    special: BTreeSet<u32>,
 }
 
 impl ChatTokenizer {
@@ -59,7 +61,8 @@ impl ChatTokenizer {
         let marked = tokenizer.get_added_tokens_decoder();
         let is_end = |token: &AddedToken| TURN_ENDS.contains(&token.content.as_str());
         ends.extend(marked.iter().filter(|(_, token)| is_end(token)).map(|(id, _)| *id));
-        Self { tokenizer: Arc::new(tokenizer), ends }
+        let special = marked.into_iter().filter(|(_, token)| token.special).map(|(id, _)| id).collect();
+        Self { tokenizer: Arc::new(tokenizer), ends, special }
     }
 
     /// The tokens of a text in which the model's special tokens may be written out.
@@ -76,6 +79,16 @@ impl ChatTokenizer {
     /// Whether this token ends the assistant's turn.
     pub fn is_end(&self, token: u32) -> bool {
         self.ends.contains(&token)
+    }
+
+    /// The tokens that end the assistant's turn.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = u32> {
+        self.ends.iter().copied()
+    }
+
+    /// Whether this token stands for no text but marks something, such as a turn.
+    pub(crate) fn is_special(&self, token: u32) -> bool {
+        self.special.contains(&token)
     }
 
     /// How a token is written in the vocabulary.

@@ -15,7 +15,13 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
+mod embed_tests;
+#[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod training_tests;
 
 pub use run::run;
 pub use serve::serve;

@@ -10,7 +10,7 @@ use super::exit_file::{ExitFile, Written};
 use super::kept::Kept;
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-use crate::kinds::{Context, Done, evaluate};
+use crate::kinds::{Context, Done, embed, evaluate, score, train_sft};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -41,16 +41,21 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
     let file = read_job(folder)?;
     kept.check(&file.spec.kind)?;
     use_threads(file.threads);
+    if let Some(price) = file.spec.endpoint().and_then(|endpoint| endpoint.price) {
+        meter.bill_by(price);
+    }
     inputs::verify(&file, &mut kept.verified)?;
     let context = Context { folder, file: &file, meter, models: &kept.models };
     context.check_outputs()?;
     match &file.spec.kind {
         JobKind::Evaluate(params) => evaluate::run(context, params),
+        JobKind::Score(params) => score::run(context, params),
+        JobKind::Embed(params) => embed::run(context, params),
+        JobKind::TrainSft(params) => train_sft::run(context, params),
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))
         }
-        kind => Err(JobError::Parameters(format!("this program runs no jobs of kind `{}`", kind.name()))),
     }
 }
 

@@ -1,110 +1,25 @@
 //! Whole jobs on a tiny random model.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use candle_core::quantized::GgmlDType;
-use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::budget::Spend;
 use empiric_schema::grade::Assertion;
-use empiric_schema::id::ModelId;
 use empiric_schema::job::*;
-use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
-use tempfile::TempDir;
+use empiric_schema::version::Demonstrations;
 
-use super::run;
-use crate::model::tiny::TinyModel;
-
+mod adapter;
 mod kept;
 
-const ITEMS: &str = r#"{"id":"a","input":"When is pay day?","expected":"zzzzzz","forbidden":["zzzzzz"]}
-{"id":"b","input":"Where do I park?","expected":["yyyyyy","x"]}
-{"id":"c","input":"Who has the key?","expected":"never said"}
-"#;
+use super::fixture::{ITEMS, Job, evaluation, lines, reference, version};
 
-struct Job {
-    folder: TempDir,
-    file: JobFile,
-}
-
-fn reference(path: &Path) -> ArtifactRef {
-    let bytes = std::fs::read(path).unwrap();
-    ArtifactRef { digest: Digest::of(&bytes), size: bytes.len() as u64, media_type: "test".into() }
-}
-
-impl Job {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let weights = TinyModel::new(5, true).write_gguf(folder.path(), GgmlDType::Q8_0);
-        let items = folder.path().join("items.jsonl");
-        std::fs::write(&items, ITEMS).unwrap();
-        let inputs = BTreeMap::from([
-            (reference(&weights).digest, weights.clone()),
-            (reference(&items).digest, items.clone()),
-        ]);
-        let params = EvaluateParams {
-            version: version(reference(&weights), reference(&items)),
-            items: reference(&items),
-            positions: vec![2, 0],
-            assertions: vec![Assertion::Regex { value: ".*".into() }],
-            labels: Vec::new(),
-            batch: 2,
-        };
-        let kind = JobKind::Evaluate(Box::new(params));
-        let spec = JobSpec { kind, seed: 1, repeat: 0, reserve: Spend::default() };
-        let outputs = vec!["results.jsonl".to_owned()];
-        Self { folder, file: JobFile { spec, inputs, outputs, attempt: 1, resume: None, threads: 2 } }
+fn params(job: &mut Job) -> &mut EvaluateParams {
+    match &mut job.file.spec.kind {
+        JobKind::Evaluate(params) => params,
+        _ => unreachable!("the fixture is an evaluation"),
     }
-
-    fn params(&mut self) -> &mut EvaluateParams {
-        match &mut self.file.spec.kind {
-            JobKind::Evaluate(params) => params,
-            _ => unreachable!("the fixture is an evaluation"),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn run(&self) -> Exit {
-        std::fs::write(self.path(JOB_FILE), serde_json::to_vec(&self.file).unwrap()).unwrap();
-        self.run_as_written()
-    }
-
-    fn run_as_written(&self) -> Exit {
-        let class = run(self.folder.path());
-        let exit: Exit = serde_json::from_slice(&std::fs::read(self.path(EXIT_FILE)).unwrap()).unwrap();
-        assert_eq!(exit.class, class);
-        exit
-    }
-
-    fn fails(&self, class: ExitClass, message: &str) {
-        let exit = self.run();
-        assert_eq!(exit.class, class, "{}", exit.message);
-        assert!(exit.message.contains(message), "{}", exit.message);
-        assert!(!self.path(OUTPUT_FOLDER).exists(), "a failed job leaves no output");
-    }
-}
-
-fn version(weights: ArtifactRef, pool: ArtifactRef) -> SystemVersion {
-    SystemVersion {
-        model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
-        adapter: None,
-        prompt: Prompt { system: "Be brief.".into(), user: "Q: {{input}}".into(), answer_cue: "A:".into() },
-        demonstrations: Demonstrations::Nearest { k: 1, pool },
-        decoding: Decoding { max_tokens: 6, stop: vec!["\n".into()] },
-    }
-}
-
-fn lines<T: serde::de::DeserializeOwned>(path: &Path) -> Vec<T> {
-    let text = std::fs::read_to_string(path).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
 fn an_evaluation_leaves_results_progress_and_an_exit() {
-    let job = Job::new();
+    let job = evaluation();
     let exit = job.run();
     assert_eq!((exit.class, exit.message.as_str()), (ExitClass::Success, "2 of 2 items passed"));
     let results: Vec<ItemResult> = lines(&job.path("out/results.jsonl"));
@@ -126,14 +41,14 @@ fn an_evaluation_leaves_results_progress_and_an_exit() {
 
 #[test]
 fn the_same_job_gives_the_same_bytes() {
-    let (one, two) = (Job::new(), Job::new());
+    let (one, two) = (evaluation(), evaluation());
     let digest = |job: &Job| job.run().outputs["results.jsonl"].digest.clone();
     assert_eq!(digest(&one), digest(&two));
 }
 
 #[test]
 fn job_files_that_are_none_are_named() {
-    let job = Job::new();
+    let job = evaluation();
     let check = |text: Option<&str>, message: &str| {
         match text {
             Some(text) => std::fs::write(job.path(JOB_FILE), text).unwrap(),
@@ -151,8 +66,8 @@ fn job_files_that_are_none_are_named() {
 
 #[test]
 fn damaged_inputs_are_refused_before_use() {
-    let mut job = Job::new();
-    let weights = job.params().version.model.weights.digest.clone();
+    let mut job = evaluation();
+    let weights = params(&mut job).version.model.weights().unwrap().weights.digest.clone();
     let path = job.file.inputs[&weights].clone();
     let mut bytes = std::fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -168,21 +83,22 @@ fn damaged_inputs_are_refused_before_use() {
 
 #[test]
 fn weights_that_are_wrong_at_their_source_are_permanent() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     let path = job.path("notes.txt");
     std::fs::write(&path, "GGUF is what these are not").unwrap();
-    job.params().version.model.weights = reference(&path);
+    let items = params(&mut job).items.clone();
+    params(&mut job).version = version(reference(&path), items);
     job.file.inputs.insert(reference(&path).digest, path);
     job.fails(ExitClass::InvalidInput, "the header of the GGUF file is malformed");
 }
 
 #[test]
 fn bad_data_lines_are_named() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     let path = job.path("items.jsonl");
     std::fs::write(&path, format!("{ITEMS}{{\"id\":\"d\"}}\n")).unwrap();
-    job.params().items = reference(&path);
-    job.params().version.demonstrations = Demonstrations::None;
+    params(&mut job).items = reference(&path);
+    params(&mut job).version.demonstrations = Demonstrations::None;
     job.file.inputs.insert(reference(&path).digest, path);
     job.fails(ExitClass::InvalidInput, "items.jsonl:4: missing field `input`");
 }
@@ -190,37 +106,37 @@ fn bad_data_lines_are_named() {
 #[test]
 fn parameters_that_cannot_be_met_are_refused() {
     let check = |change: fn(&mut Job), message: &str| {
-        let mut job = Job::new();
+        let mut job = evaluation();
         change(&mut job);
         job.fails(ExitClass::InvalidInput, message);
     };
-    check(|job| job.params().positions = vec![0, 3], "position 3 is outside the data: the file has 3 items");
-    check(|job| job.params().positions.clear(), "no positions");
-    check(|job| job.params().assertions.clear(), "no assertions");
+    check(|job| params(job).positions = vec![0, 3], "position 3 is outside the data: the file has 3 items");
+    check(|job| params(job).positions.clear(), "no positions");
+    check(|job| params(job).assertions.clear(), "no assertions");
     check(
-        |job| job.params().assertions = vec![Assertion::Regex { value: "[".into() }],
+        |job| params(job).assertions = vec![Assertion::Regex { value: "[".into() }],
         "not a regular expression",
     );
-    check(|job| job.params().version.prompt.user = "Hello".into(), "no `{{input}}`");
-    check(|job| job.params().version.decoding.max_tokens = 0, "`max_tokens` is 0");
-    check(|job| job.params().version.decoding.max_tokens = 600, "exceeds the model's context of 512");
+    check(|job| params(job).version.prompt.user = "Hello".into(), "no `{{input}}`");
+    check(|job| params(job).version.decoding.max_tokens = 0, "`max_tokens` is 0");
+    check(|job| params(job).version.decoding.max_tokens = 600, "exceeds the model's context of 512");
     check(|job| job.file.outputs.push("more.txt".into()), "`more.txt` was asked for");
     check(|job| job.file.spec.kind = JobKind::Command { argv: vec!["true".into()] }, "`command`");
 }
 
 #[test]
 fn a_reservation_stops_work_in_flight() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     job.file.spec.reserve = Spend { tokens: 150, ..Spend::default() };
     job.fails(ExitClass::BudgetExhausted, "of 2 items");
-    let mut job = Job::new();
+    let mut job = evaluation();
     job.file.spec.reserve = Spend { device_seconds: 1e-6, ..Spend::default() };
     job.fails(ExitClass::BudgetExhausted, "device seconds of 0 reserved would be exceeded");
 }
 
 #[test]
 fn forbidden_text_marks_the_answer_as_harmful() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     let answer = {
         job.run();
         let results: Vec<ItemResult> = lines(&job.path("out/results.jsonl"));
@@ -231,20 +147,20 @@ fn forbidden_text_marks_the_answer_as_harmful() {
     let escaped = serde_json::to_string(&answer).unwrap();
     let changed = ITEMS.replace(r#""forbidden":["zzzzzz"]"#, &format!(r#""forbidden":[{escaped}]"#));
     std::fs::write(&path, changed).unwrap();
-    let old = job.params().items.digest.clone();
+    let old = params(&mut job).items.digest.clone();
     let items = reference(&path);
     job.file.inputs.remove(&old);
     job.file.inputs.insert(items.digest.clone(), path);
-    let weights = job.params().version.model.weights.clone();
-    job.params().version = version(weights, items.clone());
-    job.params().items = items;
+    let weights = params(&mut job).version.model.weights().unwrap().weights.clone();
+    params(&mut job).version = version(weights, items.clone());
+    params(&mut job).items = items;
     assert_eq!(job.run().evaluation.unwrap().harmful, "01");
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_said_with_its_file() {
-    let job = Job::new();
+    let job = evaluation();
     // Every write to this device fails as on a full disk.
     std::os::unix::fs::symlink("/dev/full", job.path(PROGRESS_FILE)).unwrap();
     job.fails(ExitClass::DiskFull, PROGRESS_FILE);

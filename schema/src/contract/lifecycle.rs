@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Digest;
 use crate::id::RunId;
 use crate::spec::ProjectSpec;
 
@@ -18,6 +19,18 @@ pub struct LifecycleInput {
     pub spec: ProjectSpec,
     /// Timeouts and places.
     pub options: RunOptions,
+    /// Looks that earlier runs took at locked test splits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_looks: Vec<EarlierLook>,
+}
+
+/// A look at a locked test split in an earlier run of the project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierLook {
+    /// The test items.
+    pub test_data: Digest,
+    /// The version that met them.
+    pub candidate: Digest,
 }
 
 /// What operations may set and evidence does not depend on. Durations are here so that tests can shorten them.

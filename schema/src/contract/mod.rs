@@ -14,6 +14,6 @@ mod scope;
 
 pub use iteration::{IterationInput, IterationOutcome, RaceEntry, RemainingBudget};
 pub use job::{JobOutcome, JobRequest, Jobs, RunJob};
-pub use lifecycle::{LifecycleInput, RunOptions};
+pub use lifecycle::{EarlierLook, LifecycleInput, RunOptions};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

@@ -36,12 +36,17 @@ pub struct EncoderFiles {
     pub config: ArtifactRef,
     /// `tokenizer.json`
     pub tokenizer: ArtifactRef,
+    /// `sentence_bert_config.json`: its `max_seq_length` says to how many tokens a text is cut. Without it,
+    /// texts are cut to the positions that were trained (MiniLM: 256 with it, 512 without).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<ArtifactRef>,
 }
 
 impl EncoderFiles {
     /// All artifacts of the encoder.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
-        vec![&self.weights, &self.config, &self.tokenizer]
+        let Self { weights, config, tokenizer, settings } = self;
+        [weights, config, tokenizer].into_iter().chain(settings).collect()
     }
 }
 
@@ -50,6 +55,6 @@ impl EncoderFiles {
 pub struct TextLine {
     /// Names the text in messages.
     pub id: String,
-    /// What is embedded. What exceeds the encoder's context is cut off.
+    /// What is embedded. What exceeds the encoder's length is cut off; an empty text has a vector too.
     pub text: String,
 }

@@ -180,4 +180,25 @@ pub struct Usage {
     pub seconds: f64,
     /// Largest resident set since the job's start, in bytes, with what its process had loaded before.
     pub peak_memory: u64,
+    /// Dollars that an endpoint's tokens cost by its price. Left out where nothing was paid.
+    #[serde(default, skip_serializing_if = "is_free")]
+    pub dollars: f64,
+}
+
+fn is_free(dollars: &f64) -> bool {
+    *dollars == 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_that_cost_nothing_is_written_as_before_there_were_prices() {
+        let json = r#"{"prompt_tokens":7,"completion_tokens":3,"seconds":0.5,"peak_memory":1}"#;
+        let usage: Usage = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&usage).unwrap(), json);
+        let paid = serde_json::to_string(&Usage { dollars: 0.25, ..usage }).unwrap();
+        assert!(paid.ends_with(r#""dollars":0.25}"#), "{paid}");
+    }
 }

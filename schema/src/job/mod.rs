@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::Spend;
+use crate::spec::EndpointSpec;
 
 pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 pub use evaluate::{EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE};
@@ -129,6 +130,15 @@ impl JobSpec {
             JobKind::Embed(params) => params.artifacts(),
             JobKind::TrainSft(params) => params.artifacts(),
             JobKind::Command { .. } => Vec::new(),
+        }
+    }
+
+    /// The endpoint that the job asks, if it asks one.
+    pub fn endpoint(&self) -> Option<&EndpointSpec> {
+        match &self.kind {
+            JobKind::Evaluate(params) => params.version.model.endpoint(),
+            JobKind::Score(params) => params.version.model.endpoint(),
+            _ => None,
         }
     }
 }

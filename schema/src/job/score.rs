@@ -10,18 +10,18 @@ use crate::version::SystemVersion;
 /// Name of the output file, one [`ItemScores`] a line.
 pub const SCORES_FILE: &str = "scores.jsonl";
 
-/// Parameters of `score`. Its output is [`SCORES_FILE`].
+/// Parameters of `score`. Its output is [`SCORES_FILE`]. All tokens count as read, none as generated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScoreParams {
-    /// Whose prompt and weights; its decoding does not matter.
+    /// Whose prompts and weights. Its decoding does not matter.
     pub version: SystemVersion,
     /// JSONL of items ([`crate::data::Item`]).
     pub items: ArtifactRef,
     /// Positions in the items file, in this order. Results keep this order.
     pub positions: Vec<u32>,
-    /// What may follow each prompt.
+    /// What may follow each prompt, right after the version's answer cue.
     pub continuations: Continuations,
-    /// Sequences that are read together.
+    /// Prompts that are worked on together.
     pub batch: u32,
 }
 
@@ -60,6 +60,7 @@ pub struct ContinuationScore {
     pub tokens: u32,
     /// Natural logarithm of the probability of all its tokens after the prompt.
     pub log_probability: f64,
-    /// The same with the end of the turn after it: the probability that this is the whole answer.
+    /// The same with the end of the turn after it, by any token that ends one: the logarithm of the
+    /// probability that this is the whole answer.
     pub log_probability_with_end: f64,
 }

@@ -26,7 +26,8 @@ pub use loop_rules::{
     Accelerators, BudgetSpec, ClusterBy, EvaluateSpec, GateSpec, ImproveSpec, ResourceSpec,
 };
 pub use model::{
-    EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, SecretRef, SystemSpec,
+    EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, RateLimits, SecretRef,
+    SystemSpec,
 };
 pub use parse::LARGEST_SPEC;
 pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Task};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ModelId;
@@ -39,7 +40,7 @@ pub enum ModelOrigin {
 }
 
 /// A model behind an OpenAI-compatible address.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EndpointSpec {
     /// `https://`, or `http://` on loopback; without credentials, query and fragment.
     pub url: String,
@@ -49,10 +50,24 @@ pub struct EndpointSpec {
     pub api_key: Option<SecretRef>,
     /// What tokens cost; `None` means that they cost nothing.
     pub price: Option<Price>,
+    /// How much it may be asked in a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RateLimits>,
+}
+
+/// How much an endpoint may be asked in a minute. `None` means no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RateLimits {
+    /// Requests, repeated ones too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u32>,
+    /// Prompt and completion tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u64>,
 }
 
 /// Where a secret is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretRef {
     /// The name of an environment variable.
@@ -71,12 +86,19 @@ impl fmt::Display for SecretRef {
 }
 
 /// Dollars per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// Prompt tokens.
     pub input: f64,
     /// Completion tokens.
     pub output: f64,
+}
+
+impl Price {
+    /// Dollars for so many tokens.
+    pub fn of(&self, prompt_tokens: u64, completion_tokens: u64) -> f64 {
+        (prompt_tokens as f64 * self.input + completion_tokens as f64 * self.output) / 1e6
+    }
 }
 
 /// The model that turns text into vectors.
@@ -109,4 +131,24 @@ pub enum PromptSource {
     Inline(String),
     /// A file with the text, normally `file://`.
     File(SourceRef),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prices_are_for_a_million_tokens_each_way() {
+        let price = Price { input: 0.2, output: 0.6 };
+        assert_eq!(price.of(1_000_000, 500_000), 0.5);
+        assert_eq!(price.of(0, 0), 0.0);
+    }
+
+    #[test]
+    fn an_endpoint_without_limits_is_written_as_before_there_were_any() {
+        let json = r#"{"url":"https://h/v1","model":"m","api_key":{"env":"KEY"},"price":null}"#;
+        let endpoint: EndpointSpec = serde_json::from_str(json).unwrap();
+        assert_eq!(endpoint.limits, None);
+        assert_eq!(serde_json::to_string(&endpoint).unwrap(), json);
+    }
 }

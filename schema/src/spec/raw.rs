@@ -159,6 +159,8 @@ pub(super) struct RawModel {
     pub(super) api_key: Option<Text>,
     /// What the endpoint's tokens cost.
     pub(super) price: Option<RawPrice>,
+    /// How much the endpoint may be asked in a minute. What is not named has no limit.
+    pub(super) limits: Option<RawRateLimits>,
     /// Number of parameters.
     #[schemars(example = "135M")]
     pub(super) parameters: Option<Text>,
@@ -174,6 +176,18 @@ pub(super) struct RawPrice {
     /// Completion tokens.
     #[schemars(required, range(min = 0.0))]
     pub(super) output: Option<f64>,
+}
+
+/// How much an endpoint may be asked in a minute.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRateLimits {
+    /// Requests.
+    #[schemars(range(min = 1))]
+    pub(super) requests_per_minute: Option<u32>,
+    /// Prompt and completion tokens together.
+    #[schemars(example = "40k")]
+    pub(super) tokens_per_minute: Option<Text>,
 }
 
 /// The model that turns text into vectors.

@@ -17,6 +17,7 @@
 //! **When paid.** A look is paid for when it is opened. A measurement that crashes is run again
 //! under the same look; a candidate that asks again is answered from the record.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use empiric_schema::artifact::Digest;
@@ -60,6 +61,8 @@ pub struct TestLedger {
     test_data: Digest,
     alpha: Alpha,
     test_looks: NonZeroU32,
+    /// Candidates that met the same test data in earlier runs: each is paid for already.
+    earlier: BTreeSet<Digest>,
     looks: Vec<Look>,
 }
 
@@ -67,7 +70,14 @@ impl TestLedger {
     /// A ledger without looks. `alpha` bounds the probability of any false acceptance over all
     /// `test_looks` looks together.
     pub fn new(test_data: Digest, alpha: Alpha, test_looks: NonZeroU32) -> Self {
-        Self { test_data, alpha, test_looks, looks: Vec::new() }
+        Self { test_data, alpha, test_looks, earlier: BTreeSet::new(), looks: Vec::new() }
+    }
+
+    /// With the candidates that met the same test data in earlier runs. A new run does not make the data fresh.
+    #[must_use]
+    pub fn with_earlier(mut self, candidates: impl IntoIterator<Item = Digest>) -> Self {
+        self.earlier.extend(candidates);
+        self
     }
 
     /// Opens a look for a candidate, and pays for it; or returns what is known already.
@@ -81,7 +91,7 @@ impl TestLedger {
                 None => Admission::Granted(look.alpha),
             });
         }
-        if self.looks_left() == 0 {
+        if self.looks_left() == 0 && !self.earlier.contains(candidate) {
             return Err(LedgerError::Spent {
                 looks: self.test_looks.get(),
                 test_data: self.test_data.short().to_owned(),
@@ -135,8 +145,13 @@ impl TestLedger {
 
     /// Looks that are left.
     pub fn looks_left(&self) -> u32 {
-        let used = u32::try_from(self.looks.len()).unwrap_or(u32::MAX);
-        self.test_looks.get().saturating_sub(used)
+        self.test_looks.get().saturating_sub(self.looks_used())
+    }
+
+    /// Looks that are paid for, those of earlier runs included.
+    pub fn looks_used(&self) -> u32 {
+        let new = self.looks.iter().filter(|look| !self.earlier.contains(&look.candidate)).count();
+        u32::try_from(self.earlier.len() + new).unwrap_or(u32::MAX)
     }
 
     /// The error probability that each look costs.
@@ -146,7 +161,8 @@ impl TestLedger {
 
     /// The error probability spent so far, open looks included; never above the ledger's alpha.
     pub fn alpha_spent(&self) -> f64 {
-        let share = self.looks.len() as f64 / f64::from(self.test_looks.get());
+        let share =
+            f64::from(self.looks_used().min(self.test_looks.get())) / f64::from(self.test_looks.get());
         self.alpha.get() * share
     }
 

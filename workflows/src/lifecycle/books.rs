@@ -3,7 +3,7 @@
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::budget::Spend;
 use empiric_schema::contract::{
-    Frozen, IterationInput, IterationOutcome, JobOutcome, LifecycleInput, Record,
+    EarlierLook, Frozen, IterationInput, IterationOutcome, JobOutcome, LifecycleInput, Record,
 };
 use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
 use empiric_schema::evidence::{Alpha, LookFinding, Verdict};
@@ -38,6 +38,7 @@ pub(super) struct Books {
     incumbent: Option<Incumbent>,
     budget: Budget,
     ledger: Option<TestLedger>,
+    earlier_looks: Vec<EarlierLook>,
     techniques: Vec<TechniqueState>,
     tried: Vec<Digest>,
     problem: Option<String>,
@@ -55,6 +56,7 @@ impl Books {
             incumbent: None,
             budget: Budget::of_limits(&spec.budget.limits),
             ledger: None,
+            earlier_looks: input.earlier_looks.clone(),
             techniques: spec.improve.techniques.iter().map(fresh).collect(),
             tried: Vec::new(),
             problem: None,
@@ -78,7 +80,10 @@ impl Books {
 
     pub(super) fn freeze(&mut self, frozen: Frozen) {
         let looks = std::num::NonZeroU32::new(self.spec.gate.test_looks).unwrap_or(std::num::NonZeroU32::MIN);
-        self.ledger = Some(TestLedger::new(frozen.test.items.digest.clone(), self.alpha(), looks));
+        let test_data = &frozen.test.items.digest;
+        let earlier = self.earlier_looks.iter().filter(|look| look.test_data == *test_data);
+        let earlier: Vec<Digest> = earlier.map(|look| look.candidate.clone()).collect();
+        self.ledger = Some(TestLedger::new(test_data.clone(), self.alpha(), looks).with_earlier(earlier));
         let confirm = confirm_items(&self.spec, frozen.dev.count);
         let gain = detectable_gain(confirm, self.alpha());
         let why = match gain {
@@ -284,7 +289,8 @@ impl Books {
         let ledger =
             self.ledger.as_mut().ok_or_else(|| Halt::Problem("there is no test ledger".to_owned()))?;
         let look = ledger.answer(&digest, finding).map_err(|error| Halt::Problem(error.to_string()))?;
-        let number = ledger.looks().len() as u32;
+        let number = ledger.looks_used();
+        let test_data = Some(ledger.test_data().clone());
         let is_shown = look.disclosed().is_some();
         let label = self.incumbent()?.label.clone();
         let mut shown = Vec::new();
@@ -318,6 +324,7 @@ impl Books {
         );
         let decision = Decision::Gate {
             candidate: digest,
+            test_data,
             look: number,
             looks,
             alpha,

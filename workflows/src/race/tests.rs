@@ -7,7 +7,7 @@ use proptest::prelude::*;
 fn candidate(name: &str) -> Candidate {
     let weights = ArtifactRef { digest: Digest::of(b"weights"), size: 7, media_type: "x".into() };
     let version = SystemVersion {
-        model: ModelBinding { id: ModelId::new("m"), weights, files: Default::default() },
+        model: ModelBinding { id: ModelId::new("m"), weights, files: Default::default() }.into(),
         adapter: None,
         prompt: Prompt { system: name.into(), user: "{{input}}".into(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,

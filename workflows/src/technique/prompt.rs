@@ -75,6 +75,10 @@ fn cost(version: &SystemVersion) -> (u32, usize) {
 fn build(settings: Settings, setting: &Setting<'_>) -> Option<Candidate> {
     let [instruction, delimiter, cue, shots] = settings;
     let (instruction, delimiter, cue) = (INSTRUCTIONS[instruction], DELIMITERS[delimiter], CUES[cue]);
+    // A chat interface does not let an answer be begun.
+    if cue != Cue::Nothing && setting.incumbent.model.endpoint().is_some() {
+        return None;
+    }
     let base = &setting.frozen.system;
     let demonstrations = demonstrations(SHOTS[shots], setting)?;
     let version = SystemVersion {
@@ -188,6 +192,11 @@ fn shuffled_pool(seed: u64) -> Vec<Settings> {
 
 #[cfg(test)]
 mod tests {
+    use empiric_schema::artifact::{ArtifactRef, Digest};
+    use empiric_schema::contract::{Frozen, FrozenSplit};
+    use empiric_schema::spec::{ModelOrigin, ProjectSpec};
+    use empiric_schema::version::{Decoding, EndpointBinding};
+
     use super::*;
 
     #[test]
@@ -207,5 +216,47 @@ mod tests {
                 assert!((1..=3).contains(&times), "seed {seed}: {times} of {shots}");
             }
         }
+    }
+
+    const SPEC: &str = r#"
+name: book
+scope: {task: answer, success: [{metric: accuracy, at_least: 0.7}]}
+data: {dev: "file://dev.jsonl", test: "file://test.jsonl"}
+models: [{id: big, endpoint: "https://host/v1", model: m}]
+system: {model: big, prompt: Be brief.}
+evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
+"#;
+
+    #[test]
+    fn an_endpoint_is_proposed_no_cue_to_begin_an_answer_with() {
+        let spec = ProjectSpec::parse("project.yaml", SPEC).unwrap();
+        let Some(ModelOrigin::Endpoint(endpoint)) = spec.models.first().map(|model| model.origin.clone())
+        else {
+            panic!("{spec:?}");
+        };
+        let split = || {
+            let digest = Digest::of(b"items");
+            let items = ArtifactRef { digest, size: 5, media_type: "application/jsonl".to_owned() };
+            FrozenSplit { items, count: 9 }
+        };
+        let system = SystemVersion {
+            model: EndpointBinding { id: spec.system.model.clone(), endpoint }.into(),
+            adapter: None,
+            prompt: Prompt { system: "s".into(), user: "{{input}}".into(), answer_cue: String::new() },
+            demonstrations: Demonstrations::None,
+            decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+        };
+        let frozen = Frozen {
+            train: Some(split()),
+            dev: split(),
+            test: split(),
+            documents: 0,
+            models: Default::default(),
+            system: system.clone(),
+        };
+        let setting = Setting { spec: &spec, frozen: &frozen, incumbent: &system, tried: &[], most: 96 };
+        let proposed = propose(&setting);
+        assert_eq!(proposed.len(), 4 * 3 * 4 - 1, "all without a cue but the incumbent itself");
+        assert!(proposed.iter().all(|candidate| candidate.version.prompt.answer_cue.is_empty()));
     }
 }

@@ -101,8 +101,11 @@ async fn a_log_that_cannot_be_written_does_not_stop_the_job() {
 
 /// A stand-in for the `empiric` program that answers with what its inputs are.
 fn program(folder: &Path) -> PathBuf {
-    let see = format!("cat $(grep -o '/[^\"]*/inputs/[0-9a-f]*' job.json) > seen\n{SUCCEED_EVALUATION}");
-    write_program(folder, &format!("test \"$1 $2\" = 'job run' && cd \"$3\" || exit 64\n{see}"))
+    let see = "cat $(grep -o '/[^\"]*/inputs/[0-9a-f]*' job.json) > seen\nenv > environment";
+    write_program(
+        folder,
+        &format!("test \"$1 $2\" = 'job run' && cd \"$3\" || exit 64\n{see}\n{SUCCEED_EVALUATION}"),
+    )
 }
 
 #[tokio::test]
@@ -116,6 +119,42 @@ async fn an_evaluation_finds_verified_inputs_and_its_results_are_stored() {
     assert_eq!(outcome.outputs["results.jsonl"].size, 3);
     let seen = fs::read_to_string(bench.job_folder().join("attempt-1/seen")).unwrap();
     assert!(seen.contains("weights") && seen.contains("items"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_key_reaches_only_the_job_whose_endpoint_wants_it_and_is_not_written_down() {
+    use empiric_schema::id::ModelId;
+    use empiric_schema::spec::{EndpointSpec, SecretRef};
+    use empiric_schema::version::EndpointBinding;
+    // Cargo sets it for tests, and no job is allowed it.
+    const VARIABLE: &str = "CARGO_MANIFEST_DIR";
+    let folder = tempfile::tempdir().unwrap();
+    let path = program(folder.path());
+    let bench = Bench::with(|settings| settings.program = path).await;
+    for wanted in [false, true] {
+        let mut request = evaluation(&bench).await;
+        let JobKind::Evaluate(params) = &mut request.job.kind else { panic!("{request:?}") };
+        let endpoint = EndpointSpec {
+            url: "https://host/v1".to_owned(),
+            model: "m".to_owned(),
+            api_key: wanted.then(|| SecretRef::Env(VARIABLE.to_owned())),
+            price: None,
+            limits: None,
+        };
+        params.version.model = EndpointBinding { id: ModelId::new("big"), endpoint }.into();
+        run(&bench.dispatcher, &request, pending()).await.unwrap();
+        let jobs = fs::read_dir(bench.path("jobs")).unwrap().map(|entry| entry.unwrap().path());
+        let folders = jobs.map(|job| job.join("attempt-1")).filter(|attempt| attempt.is_dir());
+        let with_key = |file: &str, text: &str| {
+            let has = |folder: &PathBuf| fs::read_to_string(folder.join(file)).unwrap().contains(text);
+            folders.map(|folder| has(&folder)).collect::<Vec<_>>()
+        };
+        let line = format!("{VARIABLE}={}\n", env!("CARGO_MANIFEST_DIR"));
+        let seen = with_key("environment", &line);
+        assert_eq!((seen.len(), seen.contains(&true)), (1 + usize::from(wanted), wanted));
+    }
+    let written = fs::read_to_string(bench.job_folder().join("attempt-1/job.json")).unwrap();
+    assert!(!written.contains(&format!("\"{}\"", env!("CARGO_MANIFEST_DIR"))), "{written}");
 }
 
 #[tokio::test]

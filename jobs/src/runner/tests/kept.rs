@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use candle_core::quantized::GgmlDType;
+use empiric_schema::id::ModelId;
+use empiric_schema::version::ModelBinding;
+
 use super::*;
 use crate::meter::Meter;
 use crate::model::LoadedModel;
+use crate::model::tiny::TinyModel;
 use crate::runner::exit_file::ExitFile;
 use crate::runner::kept::Kept;
 use crate::runner::run::run_job;
@@ -12,7 +17,7 @@ use crate::runner::run::run_job;
 /// Runs the job in a process that has run others.
 fn serve(job: &Job, kept: &mut Kept) -> Exit {
     std::fs::write(job.path(JOB_FILE), serde_json::to_vec(&job.file).unwrap()).unwrap();
-    let class = run_job(job.folder.path(), &ExitFile::new(job.folder.path()), &Meter::start(), kept);
+    let class = run_job(&job.path(""), &ExitFile::new(&job.path("")), &Meter::start(), kept);
     let exit: Exit = serde_json::from_slice(&std::fs::read(job.path(EXIT_FILE)).unwrap()).unwrap();
     assert_eq!(exit.class, class);
     exit
@@ -24,25 +29,25 @@ fn results(job: &Job) -> String {
 
 /// The model that is held for this job's version, if it is held.
 fn held(job: &mut Job, kept: &Kept) -> Option<Arc<LoadedModel>> {
-    let model = job.params().version.model.clone();
+    let model = params(job).version.model.clone();
     kept.models.get_or_load(&model.artifacts(), || Err(())).ok()
 }
 
 /// The same weights under another prompt, on other items, with other examples.
 fn other() -> Job {
-    let mut job = Job::new();
-    job.params().version.prompt.user = "Tell me: {{input}}".into();
-    job.params().version.prompt.answer_cue = String::new();
-    let pool = job.params().items.clone();
-    job.params().version.demonstrations = Demonstrations::Fixed { k: 2, pool };
-    job.params().version.decoding.max_tokens = 9;
-    job.params().positions = vec![1, 2];
+    let mut job = evaluation();
+    params(&mut job).version.prompt.user = "Tell me: {{input}}".into();
+    params(&mut job).version.prompt.answer_cue = String::new();
+    let pool = params(&mut job).items.clone();
+    params(&mut job).version.demonstrations = Demonstrations::Fixed { k: 2, pool };
+    params(&mut job).version.decoding.max_tokens = 9;
+    params(&mut job).positions = vec![1, 2];
     job
 }
 
 #[test]
 fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
-    let (alone, first, second, again) = (other(), Job::new(), other(), Job::new());
+    let (alone, first, second, again) = (other(), evaluation(), other(), evaluation());
     let cold = alone.run();
     let mut kept = Kept::serving();
     let before = serve(&first, &mut kept);
@@ -59,16 +64,18 @@ fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
 
 #[test]
 fn weights_are_loaded_once_and_let_go_for_others() {
-    let (mut first, mut second) = (Job::new(), other());
+    let (mut first, mut second) = (evaluation(), other());
     let mut kept = Kept::serving();
     serve(&first, &mut kept);
     let model = held(&mut first, &kept).unwrap();
     serve(&second, &mut kept);
     assert!(Arc::ptr_eq(&model, &held(&mut second, &kept).unwrap()));
 
-    let mut third = Job::new();
-    let weights = TinyModel::new(6, true).write_gguf(third.folder.path(), GgmlDType::Q8_0);
-    third.params().version.model.weights = reference(&weights);
+    let mut third = evaluation();
+    let weights = TinyModel::new(6, true).write_gguf(&third.path(""), GgmlDType::Q8_0);
+    params(&mut third).version.model =
+        ModelBinding { id: ModelId::new("tiny"), weights: reference(&weights), files: Default::default() }
+            .into();
     third.file.inputs.insert(reference(&weights).digest, weights);
     let cold = third.run();
     assert_eq!(serve(&third, &mut kept).outputs, cold.outputs);
@@ -78,10 +85,10 @@ fn weights_are_loaded_once_and_let_go_for_others() {
 
 #[test]
 fn weights_that_change_on_disk_are_refused_although_they_are_in_memory() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     let mut kept = Kept::serving();
     assert_eq!(serve(&job, &mut kept).class, ExitClass::Success);
-    let weights = job.params().version.model.weights.digest.clone();
+    let weights = params(&mut job).version.model.artifacts()[0].digest.clone();
     let path = job.file.inputs[&weights].clone();
     let whole = std::fs::read(&path).unwrap();
     let mut damaged = whole.clone();
@@ -95,11 +102,11 @@ fn weights_that_change_on_disk_are_refused_although_they_are_in_memory() {
 
 #[test]
 fn a_job_that_fails_or_runs_out_of_budget_leaves_the_next_one_alone() {
-    let alone = Job::new();
+    let alone = evaluation();
     alone.run();
     let mut kept = Kept::serving();
-    let (mut wrong, mut small, last) = (Job::new(), Job::new(), Job::new());
-    wrong.params().positions = vec![9];
+    let (mut wrong, mut small, last) = (evaluation(), evaluation(), evaluation());
+    params(&mut wrong).positions = vec![9];
     small.file.spec.reserve = Spend { tokens: 150, ..Spend::default() };
     assert_eq!(serve(&wrong, &mut kept).class, ExitClass::InvalidInput);
     assert_eq!(serve(&small, &mut kept).class, ExitClass::BudgetExhausted);
@@ -109,7 +116,7 @@ fn a_job_that_fails_or_runs_out_of_budget_leaves_the_next_one_alone() {
 
 #[test]
 fn kinds_that_change_their_model_are_refused() {
-    let mut job = Job::new();
+    let mut job = evaluation();
     job.file.spec.kind = JobKind::Command { argv: vec!["true".into()] };
     let exit = serve(&job, &mut Kept::serving());
     assert_eq!(exit.class, ExitClass::InvalidInput);

@@ -4,10 +4,11 @@ use super::Checker;
 use crate::id::ModelId;
 use crate::spec::diagnostic::ErrorCode;
 use crate::spec::model::{
-    EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, SecretRef, SystemSpec,
+    EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, RateLimits, SecretRef,
+    SystemSpec,
 };
 use crate::spec::quantity;
-use crate::spec::raw::{Listed, RawEmbedder, RawModel, RawSystem, Text};
+use crate::spec::raw::{Listed, RawEmbedder, RawModel, RawRateLimits, RawSystem, Text};
 
 /// The placeholder of the item's input in the user template.
 const INPUT: &str = "{{input}}";
@@ -99,6 +100,7 @@ impl Checker<'_> {
             ("model", raw.model.is_some()),
             ("api_key", raw.api_key.is_some()),
             ("price", raw.price.is_some()),
+            ("limits", raw.limits.is_some()),
         ];
         for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{key}` is for models with an `endpoint`");
@@ -120,7 +122,19 @@ impl Checker<'_> {
         }
         let price = raw.price.and_then(|price| Some(Price { input: price.input?, output: price.output? }));
         let api_key = raw.api_key.and_then(|key| secret(&key.0));
-        Some(EndpointSpec { url: url?, model: model?, api_key, price })
+        let limits = raw.limits.map(|limits| self.rate_limits(place, limits));
+        Some(EndpointSpec { url: url?, model: model?, api_key, price, limits })
+    }
+
+    fn rate_limits(&mut self, place: &str, raw: RawRateLimits) -> RateLimits {
+        let place = format!("{place}/limits/tokens_per_minute");
+        let tokens = raw.tokens_per_minute.and_then(|text| self.tokens(&place, &text));
+        if tokens == Some(0) {
+            let message = "no tokens at all are allowed in a minute";
+            let problem = self.problem(ErrorCode::OutOfRange, &place, message);
+            self.report(problem.expected("at least 1, or no `tokens_per_minute`"));
+        }
+        RateLimits { requests_per_minute: raw.requests_per_minute, tokens_per_minute: tokens }
     }
 
     fn endpoint_url(&mut self, place: &str, url: String) -> Option<String> {

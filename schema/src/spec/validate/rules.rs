@@ -80,7 +80,7 @@ impl Checker<'_> {
 
     pub(super) fn budget(&mut self, raw: RawBudget) -> BudgetSpec {
         let wall_clock_seconds = raw.wall_clock.and_then(|text| self.duration("/budget/wall_clock", &text));
-        let tokens = raw.tokens.and_then(|text| self.tokens(&text));
+        let tokens = raw.tokens.and_then(|text| self.tokens("/budget/tokens", &text));
         BudgetSpec {
             limits: Limits {
                 wall_clock_seconds,
@@ -110,11 +110,11 @@ impl Checker<'_> {
         right
     }
 
-    fn tokens(&mut self, text: &Text) -> Option<u64> {
+    pub(super) fn tokens(&mut self, place: &str, text: &Text) -> Option<u64> {
         let tokens = quantity::count(&text.0);
         if tokens.is_none() {
             let message = format!("`{}` is not a number of tokens", text.0);
-            let problem = self.problem(ErrorCode::Quantity, "/budget/tokens", message);
+            let problem = self.problem(ErrorCode::Quantity, place, message);
             self.report(problem.expected("a whole number such as `500K`, `2M` or `2000000`"));
         }
         tokens

@@ -92,6 +92,17 @@ impl Checker<'_> {
                 return None;
             }
         };
+        let (key, always_holds) = match bound {
+            Bound::AtLeast => ("at_least", value <= 0.0),
+            Bound::AtMost => ("at_most", value >= 1.0),
+        };
+        if always_holds {
+            let place = format!("/scope/success/{at}/{key}");
+            let message = format!("`{key}: {value}` always holds");
+            let problem = self.problem(ErrorCode::Criterion, &place, message);
+            self.report(problem.expected("a bound that a system can miss"));
+            return None;
+        }
         Some(Criterion { metric, bound, value })
     }
 

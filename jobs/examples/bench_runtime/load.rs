@@ -1,0 +1,17 @@
+//! From a file on disk to the first token of an answer.
+
+use std::time::Instant;
+
+use empiric_jobs::model::load;
+
+use crate::batch::answer;
+use crate::contract::{Arguments, Failure, Prompt, Report};
+
+/// Seconds from nothing to the first token.
+pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
+    let prompts: Vec<Vec<u32>> = arguments.lines::<Prompt>()?.into_iter().map(|line| line.tokens).collect();
+    let started = Instant::now();
+    let model = load(&arguments.model)?;
+    let answers = answer(&model, &prompts[..1], arguments, 1)?.answers;
+    Ok(Report::new(started, 1).with("answers", answers))
+}
