@@ -27,6 +27,8 @@ pub(super) struct Launch<'a> {
     /// The attempt's token.
     pub(super) token: &'a str,
     pub(super) threads: u32,
+    /// A variable of ours that the job needs besides those that all see.
+    pub(super) key: Option<&'a str>,
     /// `TRACEPARENT` and `TRACESTATE`.
     pub(super) trace: Vec<(String, String)>,
     pub(super) log: LogLimits,
@@ -75,8 +77,14 @@ impl Launch<'_> {
         variables.extend(self.trace.iter().map(|(name, value)| (name.clone(), value.into())));
         let output = Output::default();
         let done = output.begin(self.log()?, None);
-        let program =
-            Program { argv, folder: self.folder, token: self.token, threads: self.threads, variables };
+        let program = Program {
+            argv,
+            folder: self.folder,
+            token: self.token,
+            threads: self.threads,
+            key: self.key,
+            variables,
+        };
         Ok(Running::new(program.start(output)?, done, None))
     }
 

@@ -117,7 +117,7 @@ impl WarmPool {
     pub(super) async fn put_back(&self, model: Digest, process: Process) {
         match self.0.keep(model, process) {
             Ok(number) => drop(tokio::spawn(watch(Arc::downgrade(&self.0), number))),
-            Err((process, why)) => return self.bury(process, why).await,
+            Err(refused) => return self.bury(refused.0, refused.1).await,
         }
         while let Some(idle) = self.0.take_beyond(self.0.settings.models) {
             self.bury(idle.process, "another model is used more").await;
@@ -183,7 +183,7 @@ impl Inner {
     }
 
     /// Adds a runner to those that wait, or gives it back with the reason why not.
-    fn keep(&self, model: Digest, process: Process) -> Result<u64, (Process, &'static str)> {
+    fn keep(&self, model: Digest, process: Process) -> Result<u64, Box<(Process, &'static str)>> {
         let is_short = self.is_short();
         let mut state = self.state();
         let why = if state.is_closed {
@@ -198,7 +198,7 @@ impl Inner {
             state.idle.push(Idle { model, process, since: Instant::now(), number });
             return Ok(number);
         };
-        Err((process, why))
+        Err(Box::new((process, why)))
     }
 
     /// Why a waiting runner is to go now.

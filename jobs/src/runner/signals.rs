@@ -52,13 +52,12 @@ pub(crate) fn listen(exit_file: Arc<ExitFile>, meter: Arc<Meter>) -> std::io::Re
 pub(crate) fn end_with_job(slot: Arc<Slot>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGUSR1])?;
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            if let Some((exit_file, meter)) = slot.take() {
-                stop(signal, &exit_file, &meter);
-            }
-            // Between two jobs, or the job had just left its exit file.
-            std::process::exit(ExitClass::Preempted.code());
+        let Some(signal) = signals.forever().next() else { return };
+        if let Some((exit_file, meter)) = slot.take() {
+            stop(signal, &exit_file, &meter);
         }
+        // Between two jobs, or the job had just left its exit file.
+        std::process::exit(ExitClass::Preempted.code());
     });
     Ok(())
 }

@@ -306,7 +306,7 @@ async fn a_training_and_a_command_run_in_processes_of_their_own() {
         r#"{"learning_rate":1e-4,"epochs":1,"batch":1,"micro_batch":1,"warmup":0,"clip":1,"max_tokens":9}"#;
     let optimisation: Optimisation = serde_json::from_str(optimisation).unwrap();
     request.job.kind = JobKind::TrainSft(Box::new(TrainSftParams {
-        model: params.version.model.clone(),
+        model: params.version.model.weights().unwrap().clone(),
         train: params.items.clone(),
         dev: None,
         method: Method::Full,
