@@ -166,7 +166,7 @@ fn evaluation(weights: &Path, user: &str) -> TempDir {
     let model =
         ModelBinding { id: ModelId::new("model"), weights: reference(weights), files: BTreeMap::new() };
     let version = SystemVersion {
-        model,
+        model: model.into(),
         adapter: None,
         prompt: Prompt { system: String::new(), user: user.into(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
@@ -181,7 +181,7 @@ fn evaluation(weights: &Path, user: &str) -> TempDir {
         version,
     };
     let inputs = BTreeMap::from([
-        (params.version.model.weights.digest.clone(), PathBuf::from(weights)),
+        (params.version.artifacts()[0].digest.clone(), PathBuf::from(weights)),
         (params.items.digest.clone(), items),
     ]);
     let kind = JobKind::Evaluate(Box::new(params));
