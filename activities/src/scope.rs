@@ -136,6 +136,8 @@ impl Freezing<'_> {
             dev: self.store_split(&splits.dev).await?,
             test: self.store_split(&splits.test).await?,
             documents,
+            corpus: None,
+            encoder: None,
             system: self.system(prompt, &models)?,
             models,
         })
@@ -251,7 +253,9 @@ impl Freezing<'_> {
             adapter: None,
             prompt: Prompt { system: prompt, user: system.user.clone(), answer_cue: String::new() },
             demonstrations: Demonstrations::None,
-            decoding: Decoding { max_tokens: system.max_tokens, stop: system.stop.clone() },
+            decoding: Decoding { max_tokens: system.max_tokens, stop: system.stop.clone(), labels: None },
+            retrieval: None,
+            tools: None,
         })
     }
 }

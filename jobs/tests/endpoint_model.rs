@@ -55,7 +55,9 @@ impl Job {
                     answer_cue: String::new(),
                 },
                 demonstrations: Demonstrations::None,
-                decoding: Decoding { max_tokens: 6, stop: vec!["END".to_owned()] },
+                decoding: Decoding { max_tokens: 6, stop: vec!["END".to_owned()], labels: None },
+                retrieval: None,
+                tools: None,
             },
             items: items.clone(),
             positions: (0..8).rev().collect(),
@@ -145,7 +147,7 @@ fn an_evaluation_of_an_endpoint_is_graded_and_billed() {
     let job = Job::new(server.url(), None);
     let exit = job.run();
     assert_eq!((exit.class, exit.message.as_str()), (ExitClass::Success, "7 of 8 items passed"));
-    assert_eq!(exit.evaluation.unwrap().passed, "11011111");
+    assert_eq!(exit.findings.evaluation.unwrap().passed, "11011111");
     let results = job.results();
     assert_eq!((results[0].id.as_str(), results[0].answer.as_str()), ("i7", "7"));
     assert_eq!((results[0].prompt_tokens, results[0].completion_tokens), (20, 7));

@@ -170,7 +170,9 @@ fn evaluation(weights: &Path, user: &str) -> TempDir {
         adapter: None,
         prompt: Prompt { system: String::new(), user: user.into(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
-        decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+        decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
+        retrieval: None,
+        tools: None,
     };
     let params = EvaluateParams {
         items: reference(&items),

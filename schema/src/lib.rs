@@ -10,6 +10,8 @@ pub mod data;
 #[cfg(feature = "db")]
 pub mod db;
 pub mod decision;
+pub mod diagnosis;
+pub mod document;
 pub mod evidence;
 pub mod grade;
 pub mod id;

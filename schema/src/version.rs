@@ -9,6 +9,12 @@ use crate::artifact::{ArtifactRef, Digest};
 use crate::id::ModelId;
 use crate::spec::EndpointSpec;
 
+mod retrieval;
+mod tool;
+
+pub use retrieval::{Abstain, CONTEXT_PLACE, DenseIndex, IndexBinding, PassageOrder, Ranking, Retrieval};
+pub use tool::{CALL_BEGIN, CALL_END, Tool, ToolRouting, ToolUse};
+
 /// A system as it answers. Its name is the digest of its content ([`SystemVersion::digest`]);
 /// a change of any field is another version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +30,12 @@ pub struct SystemVersion {
     pub demonstrations: Demonstrations,
     /// How tokens are chosen.
     pub decoding: Decoding,
+    /// Passages that are looked up and shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrieval: Option<Retrieval>,
+    /// Tools that answers may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tools: Option<ToolUse>,
 }
 
 /// The model that answers. Its JSON is that of the variant alone.
@@ -122,7 +134,7 @@ pub struct AdapterBinding {
 pub struct Prompt {
     /// The system message. Empty means that the model's chat template decides.
     pub system: String,
-    /// The user message; `{{input}}` stands for the item's input.
+    /// The user message; `{{input}}` stands for the item's input, `{{context}}` for the passages.
     pub user: String,
     /// Text that the assistant's answer is made to begin with. It is not part of the answer.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -177,6 +189,19 @@ pub struct Decoding {
     /// Texts that end the answer and are cut from it.
     #[serde(default)]
     pub stop: Vec<String>,
+    /// Nothing is written: the likeliest label is the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelScoring>,
+}
+
+/// Answers by how likely each label is as the whole answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LabelScoring {
+    /// The labels.
+    pub labels: Vec<String>,
+    /// Whether the likelihood of each label without any input is taken off first (contextual calibration;
+    /// Zhao et al. 2021).
+    pub calibrate: bool,
 }
 
 impl SystemVersion {
@@ -185,6 +210,8 @@ impl SystemVersion {
         let mut refs = self.model.artifacts();
         refs.extend(self.adapter.iter().flat_map(|adapter| [&adapter.config, &adapter.weights]));
         refs.extend(self.demonstrations.pool());
+        refs.extend(self.retrieval.iter().flat_map(Retrieval::artifacts));
+        refs.extend(self.tools.iter().flat_map(ToolUse::artifacts));
         refs
     }
 

@@ -288,6 +288,8 @@ fn version(number: u8) -> SystemVersion {
         } else {
             Demonstrations::None
         },
-        decoding: Decoding { max_tokens: 32, stop: vec!["\n".to_owned()] },
+        decoding: Decoding { max_tokens: 32, stop: vec!["\n".to_owned()], labels: None },
+        retrieval: None,
+        tools: None,
     }
 }

@@ -9,7 +9,7 @@ use empiric_schema::contract::{
     FreezeRequest, Frozen, FrozenSplit, JobOutcome, JobRequest, Record, RecordBatch,
 };
 use empiric_schema::id::{JobKey, ModelId, RunId};
-use empiric_schema::job::{EvaluateParams, EvaluationSummary, ExitClass, JobKind, Progress, Usage};
+use empiric_schema::job::{EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, Progress, Usage};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
@@ -250,7 +250,15 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
         key: JobKey::new(Digest::of_json(&request.job).unwrap().hex()),
         class,
         outputs: BTreeMap::from([("results.jsonl".to_owned(), artifact(&passed))]),
-        evaluation: Some(EvaluationSummary { passed, harmful, results: "results.jsonl".to_owned() }),
+        findings: Findings {
+            evaluation: Some(EvaluationSummary {
+                passed,
+                harmful,
+                results: "results.jsonl".to_owned(),
+                retrieval: None,
+            }),
+            ..Findings::default()
+        },
         usage: Usage {
             prompt_tokens: 90 * answers,
             completion_tokens: 10 * answers,
@@ -275,13 +283,17 @@ fn frozen(dev: u32, test: u32) -> Frozen {
             answer_cue: String::new(),
         },
         demonstrations: Demonstrations::None,
-        decoding: Decoding { max_tokens: 24, stop: Vec::new() },
+        decoding: Decoding { max_tokens: 24, stop: Vec::new(), labels: None },
+        retrieval: None,
+        tools: None,
     };
     Frozen {
         train: Some(FrozenSplit { items: artifact("train"), count: 80 }),
         dev: FrozenSplit { items: artifact("dev"), count: dev },
         test: FrozenSplit { items: artifact("test"), count: test },
         documents: 0,
+        corpus: None,
+        encoder: None,
         models: BTreeMap::from([(ModelId::new("m"), weights)]),
         system,
     }

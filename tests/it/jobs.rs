@@ -20,7 +20,7 @@ fn assert_invalid(job: Option<&str>, told: &str) {
     let exit = exit.expect("exit.json is written");
     assert_eq!(exit.class, ExitClass::InvalidInput, "{exit:?}");
     assert!(exit.message.contains(told), "{exit:?}");
-    assert!(exit.outputs.is_empty() && exit.evaluation.is_none(), "{exit:?}");
+    assert!(exit.outputs.is_empty() && exit.findings.evaluation.is_none(), "{exit:?}");
 }
 
 #[test]

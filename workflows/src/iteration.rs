@@ -415,13 +415,13 @@ fn in_dev_order<'b>(pairs: impl Iterator<Item = (&'b u32, u8)>) -> String {
 
 /// The grades that a finished `evaluate` job brought.
 pub(crate) fn grades(outcome: &JobOutcome) -> Grades {
-    let summary = outcome.evaluation.clone().unwrap_or_default();
+    let summary = outcome.findings.evaluation.clone().unwrap_or_default();
     Grades { passed: summary.passed, harmful: summary.harmful }
 }
 
 /// The results file of a finished `evaluate` job.
 pub(crate) fn results(outcome: &JobOutcome) -> Vec<ArtifactRef> {
-    let name = outcome.evaluation.as_ref().map(|summary| summary.results.as_str());
+    let name = outcome.findings.evaluation.as_ref().map(|summary| summary.results.as_str());
     name.and_then(|name| outcome.outputs.get(name)).cloned().into_iter().collect()
 }
 

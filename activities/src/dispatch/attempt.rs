@@ -215,7 +215,7 @@ impl Attempt<'_> {
         let outcome = JobOutcome {
             class: ExitClass::Success,
             outputs: outputs.map_err(|failure| with_log(failure, folder))?,
-            evaluation: exit.evaluation,
+            findings: exit.findings,
             ..self.exhausted(course)
         };
         let fault = |error| JobFailure::io("record the outcome in", folder, error);
@@ -233,7 +233,7 @@ impl Attempt<'_> {
             key: self.key.clone(),
             class: ExitClass::BudgetExhausted,
             outputs: BTreeMap::new(),
-            evaluation: None,
+            findings: Default::default(),
             usage: course.usage(),
             ran: course.finished.ran,
             reused: false,

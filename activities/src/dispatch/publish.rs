@@ -39,7 +39,7 @@ pub(super) async fn outputs(
     wanted: &[String],
     store: &ArtifactStore,
 ) -> Result<BTreeMap<String, ArtifactRef>, JobFailure> {
-    let results = exit.evaluation.as_ref().map(|evaluation| &evaluation.results);
+    let results = exit.findings.evaluation.as_ref().map(|evaluation| &evaluation.results);
     if let Some(missing) = wanted.iter().chain(results).find(|name| !exit.outputs.contains_key(*name)) {
         let message = format!("the job says that it succeeded but left no output `{missing}`");
         return Err(JobFailure::new(ExitClass::BugOrUnknown, message));

@@ -64,6 +64,8 @@ fn answer(position: u32, passed: bool) -> ItemResult {
         passed,
         harmful: false,
         reason: if passed { String::new() } else { "it lacks `expected`".to_owned() },
+        passages: Vec::new(),
+        calls: Vec::new(),
         prompt_tokens: 40,
         completion_tokens: 5,
     }
@@ -124,7 +126,9 @@ fn system() -> SystemVersion {
         adapter: None,
         prompt: Prompt { system: String::new(), user: "{{input}}".to_owned(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
-        decoding: Decoding { max_tokens: 32, stop: Vec::new() },
+        decoding: Decoding { max_tokens: 32, stop: Vec::new(), labels: None },
+        retrieval: None,
+        tools: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
-use empiric_schema::job::{EvaluationSummary, JobFile, OUTPUT_FOLDER, OutputFile, Progress, TrainingSummary};
+use empiric_schema::job::{Findings, JobFile, OUTPUT_FOLDER, OutputFile, Progress};
 
 use crate::durable_file::{self, WriteError};
 use crate::error::{DOLLARS, JobError};
@@ -20,10 +20,8 @@ pub(crate) struct Done {
     pub(crate) message: String,
     /// The output files by name.
     pub(crate) outputs: BTreeMap<String, OutputFile>,
-    /// What an evaluation measured.
-    pub(crate) evaluation: Option<EvaluationSummary>,
-    /// What a training reached.
-    pub(crate) training: Option<TrainingSummary>,
+    /// What was found.
+    pub(crate) findings: Findings,
 }
 
 /// A job's folder, its file, its clock, and the weights that the process has loaded already.

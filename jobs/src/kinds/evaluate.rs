@@ -1,7 +1,7 @@
 //! The job kind `evaluate`: a version answers items, the answers are graded.
 
 use empiric_schema::data::Item;
-use empiric_schema::job::{EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE};
+use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
 
 use super::context::{Context, Done, json_lines, select};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
@@ -73,6 +73,8 @@ impl<'a> Run<'a> {
             passed: grade.passed,
             harmful: grade.harmful,
             reason: grade.reason,
+            passages: Vec::new(),
+            calls: Vec::new(),
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
         })
@@ -113,11 +115,15 @@ impl<'a> Run<'a> {
             |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
-            evaluation: Some(EvaluationSummary {
-                passed: mark(|result| result.passed),
-                harmful: mark(|result| result.harmful),
-                results: RESULTS_FILE.to_owned(),
-            }),
+            findings: Findings {
+                evaluation: Some(EvaluationSummary {
+                    passed: mark(|result| result.passed),
+                    harmful: mark(|result| result.harmful),
+                    results: RESULTS_FILE.to_owned(),
+                    retrieval: None,
+                }),
+                ..Findings::default()
+            },
             ..Done::default()
         };
         self.context.leave(&mut done, RESULTS_FILE, &json_lines(&results), "application/jsonl")?;

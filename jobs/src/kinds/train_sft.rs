@@ -4,7 +4,7 @@ use std::path::Path;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::job::{
-    ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, HISTORY_FILE, Progress, TrainSftParams, WEIGHTS_FILE,
+    ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, Findings, HISTORY_FILE, Progress, TrainSftParams, WEIGHTS_FILE,
 };
 
 use super::context::{Context, Done, json_lines};
@@ -81,7 +81,7 @@ fn leave(context: Context<'_>, params: &TrainSftParams, trainer: &Trainer) -> Re
     let summary = trainer.summary();
     let mut done = Done {
         message: format!("{} steps, loss {:.4}", summary.steps, summary.loss),
-        training: Some(summary),
+        findings: Findings { training: Some(summary), ..Findings::default() },
         ..Done::default()
     };
     match trainer.adapter(params.model.id.as_str())? {

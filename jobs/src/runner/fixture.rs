@@ -89,7 +89,9 @@ pub(crate) fn version(weights: ArtifactRef, pool: ArtifactRef) -> SystemVersion 
         adapter: None,
         prompt: Prompt { system: "Be brief.".into(), user: "Q: {{input}}".into(), answer_cue: "A:".into() },
         demonstrations: Demonstrations::Nearest { k: 1, pool },
-        decoding: Decoding { max_tokens: 6, stop: vec!["\n".into()] },
+        decoding: Decoding { max_tokens: 6, stop: vec!["\n".into()], labels: None },
+        retrieval: None,
+        tools: None,
     }
 }
 

@@ -52,6 +52,13 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::Score(params) => score::run(context, params),
         JobKind::Embed(params) => embed::run(context, params),
         JobKind::TrainSft(params) => train_sft::run(context, params),
+        kind @ (JobKind::Index(_)
+        | JobKind::Probe(_)
+        | JobKind::Cluster(_)
+        | JobKind::Examples(_)
+        | JobKind::Baseline(_)) => {
+            Err(JobError::Parameters(format!("jobs of kind `{}` are not built yet", kind.name())))
+        }
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))
@@ -87,16 +94,14 @@ fn exit(outcome: Result<Done, JobError>, meter: &Meter) -> Exit {
             class: ExitClass::Success,
             message: done.message,
             outputs: done.outputs,
-            evaluation: done.evaluation,
-            training: done.training,
+            findings: done.findings,
             usage,
         },
         Err(error) => Exit {
             class: error.class(),
             message: error.sentence(),
             outputs: Default::default(),
-            evaluation: None,
-            training: None,
+            findings: Default::default(),
             usage,
         },
     }

@@ -71,8 +71,7 @@ fn stop(signal: i32, exit_file: &ExitFile, meter: &Meter) {
         class,
         message: message.to_owned(),
         outputs: Default::default(),
-        evaluation: None,
-        training: None,
+        findings: Default::default(),
         usage: meter.usage(),
     };
     match exit_file.write(&exit) {

@@ -25,7 +25,7 @@ fn an_evaluation_leaves_results_progress_and_an_exit() {
     let results: Vec<ItemResult> = lines(&job.path("out/results.jsonl"));
     let order: Vec<(&str, u32)> = results.iter().map(|r| (r.id.as_str(), r.position)).collect();
     assert_eq!(order, [("c", 2), ("a", 0)]);
-    let summary = exit.evaluation.unwrap();
+    let summary = exit.findings.evaluation.unwrap();
     assert_eq!((summary.passed.as_str(), summary.harmful.as_str()), ("11", "00"));
     let output = &exit.outputs["results.jsonl"];
     assert_eq!(output.digest, reference(&job.path("out/results.jsonl")).digest);
@@ -154,7 +154,7 @@ fn forbidden_text_marks_the_answer_as_harmful() {
     let weights = params(&mut job).version.model.weights().unwrap().weights.clone();
     params(&mut job).version = version(weights, items.clone());
     params(&mut job).items = items;
-    assert_eq!(job.run().evaluation.unwrap().harmful, "01");
+    assert_eq!(job.run().findings.evaluation.unwrap().harmful, "01");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn a_training_leaves_an_adapter_a_history_and_progress() {
     let job = Job::new();
     let exit = job.run();
     assert_eq!(exit.class, ExitClass::Success, "{}", exit.message);
-    let summary = exit.training.unwrap();
+    let summary = exit.findings.training.unwrap();
     assert_eq!(summary.steps, 9);
     assert!(exit.usage.prompt_tokens > summary.tokens, "dev is read too");
     let names: Vec<&str> = exit.outputs.keys().map(String::as_str).collect();
@@ -155,7 +155,7 @@ fn the_end_of_the_budget_leaves_a_checkpoint_that_the_next_attempt_continues() {
     next.file.resume = Some(job.path(CHECKPOINT_FOLDER));
     let exit = next.run();
     assert_eq!(exit.class, ExitClass::Success, "{}", exit.message);
-    assert_eq!((exit.training, &exit.outputs), (whole.training, &whole.outputs));
+    assert_eq!((exit.findings.training, &exit.outputs), (whole.findings.training, &whole.outputs));
     assert!(exit.usage.prompt_tokens < whole.usage.prompt_tokens);
 }
 

@@ -9,7 +9,7 @@ use temporalio_macros::activity_definitions;
 pub use self::jobs::Run as RunJob;
 use crate::artifact::ArtifactRef;
 use crate::id::{JobKey, RunId};
-use crate::job::{EvaluationSummary, ExitClass, JobSpec, Usage};
+use crate::job::{ExitClass, Findings, JobSpec, Usage};
 
 /// Activities of a job worker.
 pub struct Jobs;
@@ -47,8 +47,9 @@ pub struct JobOutcome {
     pub class: ExitClass,
     /// The published files by name.
     pub outputs: BTreeMap<String, ArtifactRef>,
-    /// What an `evaluate` job measured.
-    pub evaluation: Option<EvaluationSummary>,
+    /// What it found.
+    #[serde(flatten)]
+    pub findings: Findings,
     /// What it used when it ran. A reused outcome keeps the first run's figures.
     pub usage: Usage,
     /// Unix seconds of the process's start and end by the worker's clock. For reports, not for decisions.

@@ -10,6 +10,7 @@ use temporalio_macros::activity_definitions;
 pub use self::scope::Freeze;
 use crate::artifact::ArtifactRef;
 use crate::id::{ModelId, RunId};
+use crate::job::EncoderFiles;
 use crate::spec::ProjectSpec;
 use crate::version::SystemVersion;
 
@@ -57,6 +58,12 @@ pub struct Frozen {
     pub test: FrozenSplit,
     /// How many documents the project has.
     pub documents: u32,
+    /// A tar of them under their names, where a technique wants them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corpus: Option<ArtifactRef>,
+    /// The spec's embedder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderFiles>,
     /// Weights of each local model.
     pub models: BTreeMap<ModelId, ArtifactRef>,
     /// The system as the spec describes it: the first incumbent.

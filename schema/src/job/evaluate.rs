@@ -31,7 +31,7 @@ pub struct EvaluateParams {
 /// The grades of one evaluation, one character an item, in the order of the positions asked for.
 ///
 /// A character costs one byte, so that five thousand items stay far under the payload limit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvaluationSummary {
     /// `1` passed, `0` failed.
     pub passed: String,
@@ -39,6 +39,42 @@ pub struct EvaluationSummary {
     pub harmful: String,
     /// Name of the output file with one [`ItemResult`] a line.
     pub results: String,
+    /// How well passages were found, over the items that name their documents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrieval: Option<RetrievalSummary>,
+}
+
+/// How well passages were found. A chunk counts as relevant if its document is one of the item's.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RetrievalSummary {
+    /// Items that name their documents.
+    pub items: u32,
+    /// Share of them with a relevant chunk among the first 1, 3, 5 and 10.
+    pub recall: [f64; 4],
+    /// Mean of one over the rank of the first relevant chunk, 0 where none is among the first ten.
+    pub mrr: f64,
+    /// Normalised discounted cumulative gain at ten, by documents.
+    pub ndcg: f64,
+}
+
+/// A passage that was shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShownPassage {
+    /// Its place in the chunks file.
+    pub chunk: u32,
+    /// Its document.
+    pub document: String,
+    /// Its score under the version's ranking.
+    pub score: f64,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolCall {
+    /// What stood between the marks.
+    pub call: String,
+    /// What was put there instead, or why nothing was.
+    pub result: Result<String, String>,
 }
 
 /// One line of an evaluation's results file.
@@ -57,6 +93,12 @@ pub struct ItemResult {
     /// The first assertion that did not hold, in words.
     #[serde(default)]
     pub reason: String,
+    /// The passages that were shown, in the order of their rank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passages: Vec<ShownPassage>,
+    /// Calls of tools and what came of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ToolCall>,
     /// Length of the prompt in tokens.
     pub prompt_tokens: u32,
     /// Length of the answer in tokens.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluate::EvaluationSummary;
 use super::train::TrainingSummary;
 use crate::artifact::Digest;
+use crate::diagnosis::DiagnosisSummary;
 
 /// Why a job ended as it did. The table with retries is in ARCHITECTURE.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -147,15 +148,29 @@ pub struct Exit {
     /// Digest and size of each file in [`OUTPUT_FOLDER`].
     #[serde(default)]
     pub outputs: BTreeMap<String, OutputFile>,
-    /// What `evaluate` measured.
+    /// What was found.
+    #[serde(flatten)]
+    pub findings: Findings,
+    /// What was used.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What a job found, small enough for a history: the whole is in its files.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Findings {
+    /// What `evaluate` or `baseline` measured.
     #[serde(default)]
     pub evaluation: Option<EvaluationSummary>,
     /// What a training reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingSummary>,
-    /// What was used.
-    #[serde(default)]
-    pub usage: Usage,
+    /// What probes found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisSummary>,
+    /// Counts and rates of other kinds by name, such as `chunks` or `examples`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
 }
 
 /// A file that a job left.

@@ -12,9 +12,16 @@ use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::Spend;
 use crate::spec::EndpointSpec;
 
+pub use baseline::{BaselineMethod, BaselineParams};
+pub use cluster::{CLUSTERS_FILE, ClusterParams};
 pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
-pub use evaluate::{EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE};
-pub use exit::{Exit, ExitClass, OutputFile, Usage};
+pub use evaluate::{
+    EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE, RetrievalSummary, ShownPassage, ToolCall,
+};
+pub use examples::{DEV_CHATS_FILE, ExamplesParams, TRAIN_CHATS_FILE};
+pub use exit::{Exit, ExitClass, Findings, OutputFile, Usage};
+pub use index::{CHUNKS_FILE, Chunking, IndexParams};
+pub use probe::{PROBES_FILE, ProbeParams};
 pub use score::{ContinuationScore, Continuations, ItemScores, SCORES_FILE, ScoreParams};
 pub use serve::ServeRequest;
 pub use train::{
@@ -22,9 +29,14 @@ pub use train::{
     TrainSftParams, TrainingStep, TrainingSummary, Turn, WEIGHTS_FILE,
 };
 
+mod baseline;
+mod cluster;
 mod embed;
 mod evaluate;
+mod examples;
 mod exit;
+mod index;
+mod probe;
 mod score;
 mod serve;
 mod train;
@@ -55,6 +67,16 @@ pub enum JobKind {
     Embed(Box<EmbedParams>),
     /// A model learns from example chats.
     TrainSft(Box<TrainSftParams>),
+    /// Documents become chunks and vectors.
+    Index(Box<IndexParams>),
+    /// Failing items are rerun with one thing changed.
+    Probe(Box<ProbeParams>),
+    /// Failures that are alike are put together.
+    Cluster(Box<ClusterParams>),
+    /// Items become chats to learn from.
+    Examples(Box<ExamplesParams>),
+    /// A classic supervised model answers items.
+    Baseline(Box<BaselineParams>),
     /// A user's own program under the same contract.
     Command {
         /// Program and arguments; never a shell.
@@ -70,6 +92,11 @@ impl JobKind {
             Self::Score(_) => "score",
             Self::Embed(_) => "embed",
             Self::TrainSft(_) => "train_sft",
+            Self::Index(_) => "index",
+            Self::Probe(_) => "probe",
+            Self::Cluster(_) => "cluster",
+            Self::Examples(_) => "examples",
+            Self::Baseline(_) => "baseline",
             Self::Command { .. } => "command",
         }
     }
@@ -81,6 +108,11 @@ impl JobKind {
             Self::Score(_) => &[score::SCORES_FILE],
             Self::Embed(_) => &[embed::VECTORS_FILE],
             Self::TrainSft(params) => params.method.outputs(),
+            Self::Index(params) => params.outputs(),
+            Self::Probe(_) => &[probe::PROBES_FILE],
+            Self::Cluster(_) => &[cluster::CLUSTERS_FILE],
+            Self::Examples(_) => &[examples::TRAIN_CHATS_FILE, examples::DEV_CHATS_FILE],
+            Self::Baseline(params) => params.outputs(),
             Self::Command { .. } => &[],
         }
     }
@@ -92,7 +124,13 @@ impl JobKind {
             Self::Evaluate(params) => params.version.model.artifacts(),
             Self::Score(params) => params.version.model.artifacts(),
             Self::Embed(params) => params.encoder.artifacts(),
-            Self::TrainSft(_) | Self::Command { .. } => Vec::new(),
+            Self::Probe(params) => params.version.model.artifacts(),
+            Self::TrainSft(_)
+            | Self::Index(_)
+            | Self::Cluster(_)
+            | Self::Examples(_)
+            | Self::Baseline(_)
+            | Self::Command { .. } => Vec::new(),
         };
         (!files.is_empty()).then_some(files)
     }
@@ -129,6 +167,11 @@ impl JobSpec {
             }
             JobKind::Embed(params) => params.artifacts(),
             JobKind::TrainSft(params) => params.artifacts(),
+            JobKind::Index(params) => params.artifacts(),
+            JobKind::Probe(params) => params.artifacts(),
+            JobKind::Cluster(params) => params.artifacts(),
+            JobKind::Examples(params) => params.artifacts(),
+            JobKind::Baseline(params) => params.artifacts(),
             JobKind::Command { .. } => Vec::new(),
         }
     }
@@ -138,6 +181,7 @@ impl JobSpec {
         match &self.kind {
             JobKind::Evaluate(params) => params.version.model.endpoint(),
             JobKind::Score(params) => params.version.model.endpoint(),
+            JobKind::Probe(params) => params.version.model.endpoint(),
             _ => None,
         }
     }

@@ -11,7 +11,9 @@ fn candidate(name: &str) -> Candidate {
         adapter: None,
         prompt: Prompt { system: name.into(), user: "{{input}}".into(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
-        decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+        decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
+        retrieval: None,
+        tools: None,
     };
     Candidate { version, change: name.into() }
 }

@@ -244,13 +244,17 @@ evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
             adapter: None,
             prompt: Prompt { system: "s".into(), user: "{{input}}".into(), answer_cue: String::new() },
             demonstrations: Demonstrations::None,
-            decoding: Decoding { max_tokens: 8, stop: Vec::new() },
+            decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
+            retrieval: None,
+            tools: None,
         };
         let frozen = Frozen {
             train: Some(split()),
             dev: split(),
             test: split(),
             documents: 0,
+            corpus: None,
+            encoder: None,
             models: Default::default(),
             system: system.clone(),
         };

@@ -138,6 +138,8 @@ fn item_result(row: item_result::Model) -> ItemResult {
         passed: row.passed,
         harmful: row.harmful,
         reason: row.reason,
+        passages: Vec::new(),
+        calls: Vec::new(),
         prompt_tokens: count(row.prompt_tokens),
         completion_tokens: count(row.completion_tokens),
     }

@@ -14,8 +14,7 @@ fn said(class: ExitClass) -> Exit {
         class,
         message: String::new(),
         outputs: BTreeMap::new(),
-        evaluation: None,
-        training: None,
+        findings: Default::default(),
         usage: Usage::default(),
     }
 }

@@ -115,7 +115,7 @@ async fn an_evaluation_finds_verified_inputs_and_its_results_are_stored() {
     let bench = Bench::with(|settings| settings.program = path).await;
     let request = evaluation(&bench).await;
     let outcome = run(&bench.dispatcher, &request, pending()).await.unwrap();
-    assert_eq!(outcome.evaluation.unwrap().passed, "1");
+    assert_eq!(outcome.findings.evaluation.unwrap().passed, "1");
     assert_eq!(outcome.outputs["results.jsonl"].size, 3);
     let seen = fs::read_to_string(bench.job_folder().join("attempt-1/seen")).unwrap();
     assert!(seen.contains("weights") && seen.contains("items"), "{seen}");

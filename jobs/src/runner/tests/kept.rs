@@ -53,10 +53,10 @@ fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
     let before = serve(&first, &mut kept);
     let warm = serve(&second, &mut kept);
     assert_eq!((warm.class, results(&second)), (ExitClass::Success, results(&alone)));
-    assert_eq!((warm.message, warm.evaluation, warm.outputs), (cold.message, cold.evaluation, cold.outputs));
+    assert_eq!((warm.message, warm.findings, warm.outputs), (cold.message, cold.findings, cold.outputs));
     let tokens = |exit: Usage| (exit.prompt_tokens, exit.completion_tokens);
     assert_eq!(tokens(warm.usage), tokens(cold.usage), "each job counts for itself");
-    assert_eq!(serve(&again, &mut kept).evaluation, before.evaluation);
+    assert_eq!(serve(&again, &mut kept).findings, before.findings);
     assert_eq!(results(&again), results(&first));
     let lines: Vec<Progress> = lines(&second.path(PROGRESS_FILE));
     assert_eq!((lines[0].phase.as_str(), lines[0].usage.prompt_tokens), ("load", 0));
