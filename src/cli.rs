@@ -95,6 +95,8 @@ pub enum Command {
     Status(RunRef),
     /// Follow a run that is going on.
     Watch(RunRef),
+    /// Tell the story of a run's decisions: what was found, what was chosen and why.
+    Explain(RunRef),
     /// Write the report of a run: HTML, Markdown and JSON.
     Report(ReportArgs),
     /// Hold back the next job of a run.

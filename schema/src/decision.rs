@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::{Resource, Spend};
+use crate::diagnosis::{DiagnosisRow, Priority, ProbeCount};
 use crate::evidence::{Alpha, CriterionEvidence, PairedEvidence, Verdict};
 use crate::view::Measurement;
 
@@ -42,6 +43,33 @@ pub enum Decision {
         technique: String,
         /// Techniques that were not taken, each with the reason.
         rejected: Vec<(String, String)>,
+        /// What spoke for each technique that could have been taken, the best first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        priorities: Vec<Priority>,
+    },
+    /// Failures were probed.
+    Diagnose {
+        /// Whose failures.
+        version: Digest,
+        /// Failures on dev.
+        failures: u32,
+        /// Of them probed, chosen by seed.
+        probed: u32,
+        /// The categories, the largest first.
+        rows: Vec<DiagnosisRow>,
+        /// What each probe did.
+        probes: Vec<ProbeCount>,
+        /// One line an item, with all reruns.
+        items: Option<ArtifactRef>,
+        /// Clusters of the failures.
+        clusters: Option<ArtifactRef>,
+    },
+    /// What a technique made before its candidates could race.
+    Build {
+        /// Wire name of the technique.
+        technique: String,
+        /// Each job in words, with its figures.
+        jobs: Vec<(String, Vec<(String, f64)>)>,
     },
     /// Candidates were dropped after a round.
     Halve {

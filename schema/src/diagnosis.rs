@@ -165,6 +165,39 @@ pub struct ProbeCount {
     pub repaired: u32,
 }
 
+/// A category in a diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DiagnosisRow {
+    /// Which.
+    pub category: Category,
+    /// Probed failures that are put down to it.
+    pub items: u32,
+    /// Their share of the probed failures, in [0, 1].
+    pub share: f64,
+    /// How much of what its probe was tried on the probe repaired, in [0, 1]; a prior where no probe repairs.
+    pub repair_rate: f64,
+    /// Positions in dev of the first few, as examples.
+    pub examples: Vec<u32>,
+}
+
+/// What speaks for a technique: its priority is the product of share, repair rate and acceptance over the cost,
+/// summed over the categories that it is a remedy for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Priority {
+    /// Wire name of the technique.
+    pub technique: String,
+    /// The category that speaks for it most.
+    pub category: Category,
+    /// Share times repair rate times the part that one can hope for, summed over its categories.
+    pub reach: f64,
+    /// Mean of the Beta distribution of its acceptance in this run, with one success and one failure before.
+    pub acceptance: f64,
+    /// Device time of one iteration with it: measured in this run, else an estimate; in units of a prompt race.
+    pub cost: f64,
+    /// `reach * acceptance / cost`
+    pub priority: f64,
+}
+
 /// One line of a probe job's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemDiagnosis {

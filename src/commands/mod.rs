@@ -3,6 +3,7 @@
 mod cancel;
 mod demo;
 mod doctor;
+mod explain;
 mod init;
 mod job;
 mod list;
@@ -71,6 +72,7 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Status(args) => status::execute(args, global, place).await,
         Command::Watch(args) => watch::execute(args, global, place).await,
         Command::Report(args) => report::execute(args, global, place).await,
+        Command::Explain(args) => explain::execute(args, global, place).await,
         Command::Pause(args) => pause::execute(args, global, place).await,
         Command::Resume(args) => resume::execute(args, global, place).await,
         Command::Cancel(args) => cancel::execute(args, global, place).await,
@@ -102,7 +104,9 @@ fn name(command: &Command) -> &'static str {
         Command::List => "list",
         Command::Status(_) => "status",
         Command::Watch(_) => "watch",
+        Command::Explain(_) => "explain",
         Command::Report(_) => "report",
+        Command::Explain(_) => "explain",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",

@@ -138,6 +138,7 @@ fn opening_decisions() -> Vec<DecisionRecord> {
     let improve = Decision::Improve {
         technique: "prompt".to_owned(),
         rejected: vec![none("rag", "not built yet"), none("fine_tune", "fewer than 50 verified examples")],
+        priorities: Vec::new(),
     };
     let labels = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     let halve = |round, items, kept: &[&str], dropped: &[&str]| Decision::Halve {

@@ -8,6 +8,7 @@ mod compare;
 mod data;
 mod error;
 mod examples;
+mod failures;
 mod headline;
 mod page;
 mod plot;

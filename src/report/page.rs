@@ -9,6 +9,7 @@ use super::budget::gauges;
 use super::compare::{DuelRow, RaceSection, duels, paired, races};
 use super::data::ReportData;
 use super::examples::{self, ExampleGroup};
+use super::failures::{FailureSection, failures};
 use super::headline::{Headline, headline};
 use super::plot;
 use super::promise::{self, PromiseRow};
@@ -27,6 +28,7 @@ pub(super) struct Page {
     gate: Option<String>,
     measurements: Vec<MeasurementRow>,
     curve: Option<String>,
+    failures: Option<FailureSection>,
     races: Vec<RaceSection>,
     duels: Vec<DuelRow>,
     paired: Option<String>,
@@ -88,6 +90,7 @@ impl Page {
             gate: gate_note(view),
             measurements: view.measurements.iter().map(measurement).collect(),
             curve: curve(view)?,
+            failures: failures(view)?,
             races: races(view)?,
             paired: paired(&duels)?,
             duels: duels.into_iter().map(|(_, row)| row).collect(),

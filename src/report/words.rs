@@ -123,7 +123,12 @@ pub(crate) fn full_sentence(text: &str) -> String {
 pub(crate) fn sentence(record: &DecisionRecord, view: &RunView) -> String {
     match &record.decision {
         Decision::Scope { dev, test, detectable_gain } => scope(*dev, *test, *detectable_gain),
-        Decision::Improve { technique, rejected } => improve(technique, rejected),
+        Decision::Improve { technique, rejected, .. } => improve(technique, rejected),
+        Decision::Diagnose { version, failures, probed, rows, .. } => {
+            let found = super::failures::sentence(*failures, *probed, rows);
+            format!("Why {} fails: {found}", label_in(view, version))
+        }
+        Decision::Build { technique, jobs } => build(technique, jobs),
         Decision::Halve { round, items, kept, dropped } => halve(*round, *items, kept, dropped),
         Decision::Promote { label, incumbent, evidence, .. } => {
             promote(label, &label_in(view, incumbent), evidence)
@@ -156,6 +161,20 @@ fn improve(technique: &str, rejected: &[(String, String)]) -> String {
     let others: Vec<_> =
         rejected.iter().map(|(other, reason)| format!("{} ({reason})", other.replace('_', " "))).collect();
     format!("Next technique: {name}. Not taken: {}.", others.join(", "))
+}
+
+fn build(technique: &str, jobs: &[(String, Vec<(String, f64)>)]) -> String {
+    let told = jobs.iter().map(|(label, figures)| {
+        let figures: Vec<String> =
+            figures.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), figure(*value))).collect();
+        if figures.is_empty() { label.clone() } else { format!("{label} ({})", figures.join(", ")) }
+    });
+    format!("Built for {}: {}.", technique.replace('_', " "), told.collect::<Vec<_>>().join("; "))
+}
+
+/// A number without more places than it needs.
+fn figure(value: f64) -> String {
+    if value.fract() == 0.0 && value >= 0.0 { count(value as u64) } else { format!("{value:.3}") }
 }
 
 fn halve(round: u32, items: u32, kept: &[String], dropped: &[String]) -> String {

@@ -50,6 +50,13 @@ pub fn project(added: &str) -> ProjectSpec {
     ProjectSpec::parse("project.yaml", &format!("{PROJECT}{added}")).unwrap_or_else(|found| panic!("{found}"))
 }
 
+/// The project with every rung of the ladder, named in an order that is not the one in which they are needed.
+pub fn ladder() -> ProjectSpec {
+    let techniques = "{techniques: [fine_tune, tools, prompt, rag], max_iterations: 6, candidates: 8}";
+    let text = PROJECT.replace("{techniques: [prompt], max_iterations: 1, candidates: 8}", techniques);
+    ProjectSpec::parse("project.yaml", &text).unwrap_or_else(|found| panic!("{found}"))
+}
+
 /// A worker on a queue of its own.
 pub struct Bench {
     pub client: Client,
@@ -80,8 +87,9 @@ impl Bench {
     pub async fn run(&self, spec: ProjectSpec, script: Script) -> TestRun {
         let number = RUNS.fetch_add(1, Ordering::Relaxed);
         let run = RunId::new(format!("{}-{number}", spec.name));
+        let diagnose = script.diagnosis.is_some();
         let script = self.fakes.play(&run, script);
-        let options = RunOptions { jobs_queue: self.queue.clone(), ..RunOptions::default() };
+        let options = RunOptions { jobs_queue: self.queue.clone(), diagnose, ..RunOptions::default() };
         let input = LifecycleInput {
             run: run.clone(),
             project_dir: "project".into(),

@@ -8,8 +8,9 @@ use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::contract::{
     FreezeRequest, Frozen, FrozenSplit, JobOutcome, JobRequest, Record, RecordBatch,
 };
+use empiric_schema::diagnosis::{Category, DiagnosisSummary, Probe, ProbeCount};
 use empiric_schema::id::{JobKey, ModelId, RunId};
-use empiric_schema::job::{EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, Progress, Usage};
+use empiric_schema::job::{EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, Progress, TrainingSummary, Usage};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
@@ -62,6 +63,8 @@ pub struct Script {
     pub dev: u32,
     pub test: u32,
     passes: fn(&SystemVersion, u32) -> bool,
+    /// What probes find; none are run without it.
+    pub diagnosis: Option<fn(&SystemVersion, u32) -> Category>,
     faults: Faults,
     seen: watch::Sender<Seen>,
     /// Jobs whose label begins so wait.
@@ -74,6 +77,7 @@ impl Script {
             dev: 40,
             test: 60,
             passes,
+            diagnosis: None,
             faults: Box::new(|_, _| None),
             seen: watch::Sender::new(Seen::default()),
             hold: watch::Sender::new(None),
@@ -86,6 +90,12 @@ impl Script {
         faults: impl Fn(&Call, u32) -> Option<Fault> + Send + Sync + 'static,
     ) -> Self {
         self.faults = Box::new(faults);
+        self
+    }
+
+    /// The project has documents, and failures are probed.
+    pub fn diagnosed(mut self, diagnosis: fn(&SystemVersion, u32) -> Category) -> Self {
+        self.diagnosis = Some(diagnosis);
         self
     }
 
@@ -115,6 +125,30 @@ impl Script {
         fault
     }
 
+    /// What a job of another kind than an evaluation finds.
+    fn findings(&self, kind: &JobKind) -> Findings {
+        match (kind, self.diagnosis) {
+            (JobKind::Probe(params), Some(diagnosis)) => Findings {
+                diagnosis: Some(DiagnosisSummary {
+                    categories: params
+                        .positions
+                        .iter()
+                        .map(|position| diagnosis(&params.version, *position).letter())
+                        .collect(),
+                    probes: vec![ProbeCount { probe: Probe::GoldPassage, tried: 10, repaired: 4 }],
+                }),
+                ..Findings::default()
+            },
+            (JobKind::TrainSft(params), _) => {
+                let loss = 1.0 - params.optimisation.learning_rate;
+                let training =
+                    TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 9 };
+                Findings { training: Some(training), ..Findings::default() }
+            }
+            _ => Findings::default(),
+        }
+    }
+
     fn grades(&self, params: &EvaluateParams) -> String {
         let grade = |&position: &u32| if (self.passes)(&params.version, position) { '1' } else { '0' };
         params.positions.iter().map(grade).collect()
@@ -124,6 +158,26 @@ impl Script {
 /// Four examples make a system that is right 8 times in 10; everything else is right once in 10.
 pub fn examples_help(version: &SystemVersion, position: u32) -> bool {
     position % 10 < if version.demonstrations.k() == 4 { 8 } else { 1 }
+}
+
+/// Closed-book a system is right once in 10, with passages four times, and once it has learned to read them nine
+/// times.
+pub fn ladder_helps(version: &SystemVersion, position: u32) -> bool {
+    let right = match (&version.retrieval, &version.adapter) {
+        (Some(_), Some(_)) => 9,
+        (Some(_), None) => 4,
+        _ => 1,
+    };
+    position % 10 < right
+}
+
+/// Without passages knowledge is missing; with them the model reads badly.
+pub fn ladder_fails(version: &SystemVersion, position: u32) -> Category {
+    match version.retrieval {
+        None if position % 3 > 0 => Category::Knowledge,
+        _ if position % 7 == 0 => Category::Tool,
+        _ => Category::GenerationMiss,
+    }
 }
 
 /// Nothing helps.
@@ -161,7 +215,7 @@ impl Fakes {
         before(fault)?;
         script.seen.send_modify(|seen| seen.freezes += 1);
         after(fault)?;
-        Ok(frozen(script.dev, script.test))
+        Ok(frozen(&script))
     }
 
     #[activity(definition = empiric_schema::contract::RunJob)]
@@ -184,10 +238,12 @@ impl Fakes {
         }
         script.seen.send_modify(|seen| seen.worked += 1);
         after(fault)?;
-        let JobKind::Evaluate(params) = &request.job.kind else { panic!("{request:?}") };
         let class =
             if fault == Some(Fault::Exhaust) { ExitClass::BudgetExhausted } else { ExitClass::Success };
-        Ok(outcome(&request, class, script.grades(params)))
+        Ok(match &request.job.kind {
+            JobKind::Evaluate(params) => outcome(&request, class, script.grades(params)),
+            other => built(&request, class, script.findings(other)),
+        })
     }
 
     #[activity(definition = empiric_schema::contract::WriteRecords)]
@@ -242,6 +298,16 @@ async fn heartbeats(context: &ActivityContext) -> std::convert::Infallible {
     }
 }
 
+/// A job that leaves files.
+fn built(request: &JobRequest, class: ExitClass, findings: Findings) -> JobOutcome {
+    let key = Digest::of_json(&request.job).unwrap();
+    let outputs = request.job.kind.outputs().iter().map(|name| {
+        let file = artifact(&format!("{name} of {}", key.hex()));
+        ((*name).to_owned(), file)
+    });
+    JobOutcome { outputs: outputs.collect(), findings, ..outcome(request, class, String::new()) }
+}
+
 /// The same request always has the same outcome, figures included.
 fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome {
     let answers = passed.len() as u64;
@@ -271,7 +337,8 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
     }
 }
 
-fn frozen(dev: u32, test: u32) -> Frozen {
+fn frozen(script: &Script) -> Frozen {
+    let corpus = script.diagnosis.map(|_| artifact("corpus"));
     let weights = artifact("weights");
     let system = SystemVersion {
         model: ModelBinding { id: ModelId::new("m"), weights: weights.clone(), files: BTreeMap::new() }
@@ -289,10 +356,10 @@ fn frozen(dev: u32, test: u32) -> Frozen {
     };
     Frozen {
         train: Some(FrozenSplit { items: artifact("train"), count: 80 }),
-        dev: FrozenSplit { items: artifact("dev"), count: dev },
-        test: FrozenSplit { items: artifact("test"), count: test },
-        documents: 0,
-        corpus: None,
+        dev: FrozenSplit { items: artifact("dev"), count: script.dev },
+        test: FrozenSplit { items: artifact("test"), count: script.test },
+        documents: u32::from(corpus.is_some()),
+        corpus,
         encoder: None,
         models: BTreeMap::from([(ModelId::new("m"), weights)]),
         system,

@@ -10,8 +10,8 @@ use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::{WorkflowCancelOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-use crate::bench::{Bench, TestRun, project};
-use crate::fakes::{Script, examples_help, nothing_helps};
+use crate::bench::{Bench, TestRun, ladder, project};
+use crate::fakes::{Script, examples_help, ladder_fails, ladder_helps, nothing_helps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_today_replay_with_the_code_of_today() {
@@ -25,6 +25,8 @@ async fn runs_of_today_replay_with_the_code_of_today() {
     cancelled.handle.cancel(WorkflowCancelOptions::default()).await.unwrap();
     cancelled.result().await.unwrap_err();
     keep(&cancelled, "cancelled").await;
+    let (climbed, _) = bench.run_to_end(ladder(), Script::new(ladder_helps).diagnosed(ladder_fails)).await;
+    keep(&climbed, "ladder").await;
     bench.stop().await;
 }
 

@@ -6,8 +6,8 @@ use empiric_schema::decision::{Decision, StopReason};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::view::{RunState, RunView, Stage};
 
-use crate::bench::{Bench, project};
-use crate::fakes::{Call, Fault, Script, examples_help, nothing_helps};
+use crate::bench::{Bench, ladder, project};
+use crate::fakes::{Call, Fault, Script, examples_help, ladder_fails, ladder_helps, nothing_helps};
 
 /// Events that a workflow of the default size may have.
 const MOST_EVENTS: usize = 500;
@@ -18,6 +18,8 @@ fn kinds(view: &RunView) -> Vec<&'static str> {
     let kind = |decision: &Decision| match decision {
         Decision::Scope { .. } => "scope",
         Decision::Improve { .. } => "improve",
+        Decision::Diagnose { .. } => "diagnose",
+        Decision::Build { .. } => "build",
         Decision::Halve { .. } => "halve",
         Decision::Promote { .. } => "promote",
         Decision::Gate { .. } => "gate",
@@ -136,5 +138,24 @@ async fn tokens_that_run_out_stop_the_run_before_the_next_job() {
     assert_eq!(view.stop, Some(StopReason::Budget { resource: Resource::Tokens }));
     assert_eq!(run.script.look(|seen| seen.jobs.clone()), ["first measurement"]);
     assert_eq!(view.spend.tokens, 4000);
+    bench.stop().await;
+}
+
+/// The loop as a whole: nothing but the failures says that passages come before learning.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_lead_from_closed_book_over_passages_to_learning_and_the_promise_is_kept() {
+    let bench = Bench::start().await;
+    let script = Script::new(ladder_helps).diagnosed(ladder_fails);
+    let (run, view) = bench.run_to_end(ladder(), script).await;
+    assert_eq!(view.stop, Some(StopReason::Success), "{:#?}", view.decisions.last());
+    let taken: Vec<&str> = view.iterations.iter().map(|iteration| iteration.technique.as_str()).collect();
+    assert_eq!(taken, ["rag", "fine_tune"]);
+    let kinds = kinds(&view);
+    let count = |wanted: &str| kinds.iter().filter(|kind| **kind == wanted).count();
+    assert_eq!((count("diagnose"), count("gate")), (2, 1));
+    assert_eq!(count("build"), 1 + 3, "an index; then chats, a sweep and the whole data");
+    let labels = run.script.look(|seen| seen.jobs.clone());
+    assert!(labels.iter().any(|label| label == "probes of 36 failures"), "{labels:?}");
+    assert_eq!(labels.len(), view.jobs as usize);
     bench.stop().await;
 }

@@ -120,11 +120,11 @@ pub(crate) fn spent(outcome: &JobOutcome) -> Spend {
 }
 
 /// A finished job for the read model.
-pub(crate) fn job_row(label: &str, outcome: &JobOutcome) -> Record {
+pub(crate) fn job_row(label: &str, kind: &str, outcome: &JobOutcome) -> Record {
     Record::Job(JobRow {
         key: outcome.key.clone(),
         label: label.to_owned(),
-        kind: "evaluate".to_owned(),
+        kind: kind.to_owned(),
         usage: outcome.usage,
         reused: outcome.reused,
     })

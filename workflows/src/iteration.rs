@@ -26,6 +26,9 @@ use crate::technique::{self, Setting};
 /// Fewest items that a candidate answers before it may be dropped.
 pub(crate) const FIRST_ITEMS: usize = 12;
 
+mod build;
+mod verdicts;
+
 /// The iteration workflow.
 #[workflow]
 #[derive(Default)]
@@ -76,36 +79,31 @@ struct Work<'a> {
     finalist: Option<(usize, Verdict)>,
     /// Harm of each candidate in race order, beside the race's grades.
     harmful: Vec<String>,
+    /// Results files of each candidate.
+    files: Vec<Vec<ArtifactRef>>,
     finalist_dev: Grades,
 }
 
 impl<'a> Work<'a> {
     fn new(input: &'a IterationInput) -> Self {
         let (race, confirm) = split_dev(input);
-        let setting = Setting {
-            spec: &input.spec,
-            frozen: &input.frozen,
-            incumbent: &input.incumbent,
-            tried: &input.tried,
-            most: input.spec.improve.candidates as usize,
-        };
-        let candidates = technique::propose(input.technique, &setting);
-        let candidates_len = candidates.len();
         Self {
             input,
-            race: Race::new(candidates, race, FIRST_ITEMS),
+            race: Race::new(Vec::new(), race, FIRST_ITEMS),
             confirm,
             budget: Budget::new(input.remaining),
             jobs: Vec::new(),
             decisions: Vec::new(),
             measurements: Vec::new(),
             finalist: None,
-            harmful: vec![String::new(); candidates_len],
+            harmful: Vec::new(),
+            files: Vec::new(),
             finalist_dev: Grades::default(),
         }
     }
 
     async fn go(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+        self.prepare(ctx).await?;
         while !self.race.legs().is_empty() {
             self.run_round(ctx).await?;
         }
@@ -191,40 +189,57 @@ impl<'a> Work<'a> {
         in_dev_order(raced.chain(self.confirm.iter().zip(confirmed.bytes())))
     }
 
-    /// Asks for one job a candidate, all at once, each with an equal share of the budget.
+    /// Asks for one evaluation a candidate, all at once.
     async fn evaluate(
         &mut self,
         ctx: &mut WorkflowContext<Iteration>,
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
+        let jobs = wanted.iter().map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
+        let jobs = jobs.collect();
+        let outcomes = self.run_jobs(ctx, jobs, activity).await?;
+        let mut graded = Vec::new();
+        for ((runner, _, _), outcome) in wanted.into_iter().zip(outcomes) {
+            self.files[runner].extend(results(&outcome));
+            graded.push((runner, grades(&outcome)));
+        }
+        Ok(graded)
+    }
+
+    /// Runs these jobs at once, each with an equal share of the budget, and pays for all of them, whatever
+    /// became of them.
+    async fn run_jobs(
+        &mut self,
+        ctx: &mut WorkflowContext<Iteration>,
+        wanted: Vec<(String, JobKind)>,
+        activity: &str,
+    ) -> Result<Vec<JobOutcome>, Halt> {
         ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
         let share = self.budget.reserve(wanted.len() as u32).map_err(Halt::Budget)?;
         let view = self.view(activity);
         ctx.state_mut(|state| state.view = view);
-        let requests: Vec<JobRequest> = wanted
-            .iter()
-            .map(|(runner, label, positions)| self.request(*runner, label, positions.clone(), share))
-            .collect();
+        let labels: Vec<(String, &'static str)> =
+            wanted.iter().map(|(label, kind)| (label.clone(), kind.name())).collect();
+        let requests: Vec<JobRequest> =
+            wanted.into_iter().map(|(label, kind)| self.request(label, kind, share)).collect();
         let context = &*ctx;
         let options = &self.input.options;
         let running = requests
             .into_iter()
             .map(|request| dispatch::run_job(context, request, options, context.cancellation_token()));
         let ended = join_all(running).await;
-        let mut graded = Vec::new();
+        let mut done = Vec::new();
         let mut rows = Vec::new();
         let mut halted = None;
-        for ((runner, label, _), outcome) in wanted.into_iter().zip(ended) {
+        for ((label, kind), outcome) in labels.into_iter().zip(ended) {
             match outcome {
                 Ok(outcome) => {
                     self.budget.settle(share, dispatch::spent(&outcome));
-                    rows.push(dispatch::job_row(&label, &outcome));
-                    match dispatch::is_complete(&outcome, share) {
-                        Ok(()) => graded.push((runner, grades(&outcome))),
-                        Err(halt) => halted = halted.or(Some(halt)),
-                    }
-                    self.jobs.push(outcome);
+                    rows.push(dispatch::job_row(&label, kind, &outcome));
+                    halted = halted.or(dispatch::is_complete(&outcome, share).err());
+                    self.jobs.push(outcome.clone());
+                    done.push(outcome);
                 }
                 Err(halt) => {
                     self.budget.settle(share, Spend::default());
@@ -235,99 +250,23 @@ impl<'a> Work<'a> {
         dispatch::record(ctx, &self.input.run, rows)
             .await
             .map_err(|error| Halt::Problem(error.to_string()))?;
-        halted.map_or(Ok(graded), Err)
+        halted.map_or(Ok(done), Err)
     }
 
-    fn request(&self, runner: usize, label: &str, positions: Vec<u32>, share: Spend) -> JobRequest {
-        let params = EvaluateParams {
+    fn evaluation(&self, runner: usize, positions: &[u32]) -> JobKind {
+        JobKind::Evaluate(Box::new(EvaluateParams {
             version: self.race.candidate(runner).version.clone(),
             items: self.input.frozen.dev.items.clone(),
-            positions,
+            positions: positions.to_vec(),
             assertions: self.input.spec.evaluate.assertions.clone(),
             labels: self.input.spec.scope.task.labels().to_vec(),
             batch: self.input.options.batch,
-        };
-        JobRequest {
-            run: self.input.run.clone(),
-            label: label.to_owned(),
-            job: dispatch::evaluation(params, self.input.spec.improve.seed, share),
-        }
+        }))
     }
 
-    fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
-        let point = Point {
-            iteration: self.input.number,
-            split: "dev-confirm",
-            label: self.race.label(finalist),
-            version: self.race.candidate(finalist).version.digest(),
-        };
-        let measurement = dispatch::measurement(point, confirmed);
-        self.measurements.push(measurement.clone());
-        let label = format!("iteration {} {}", self.input.number, self.race.label(finalist));
-        let records = vec![
-            version_row(&self.race.candidate(finalist).version, &label),
-            Record::Evaluation { measurement, results },
-        ];
-        let incumbent = Grades {
-            passed: select(&self.input.incumbent_passed, &self.confirm),
-            harmful: select(&self.input.incumbent_harmful, &self.confirm),
-        };
-        let point = Point {
-            iteration: self.input.number,
-            split: "dev-confirm",
-            label: "incumbent",
-            version: self.input.incumbent.digest(),
-        };
-        self.measurements.push(dispatch::measurement(point, &incumbent));
-        records
-    }
-
-    fn decide_halving(&mut self, halved: Halved) {
-        let why = format!(
-            "round {}: {} of {} candidates stay after {} items each; ties are for the cheaper one",
-            halved.round,
-            halved.kept.len(),
-            halved.kept.len() + halved.dropped.len(),
-            halved.items
-        );
-        let Halved { round, items, kept, dropped } = halved;
-        self.decide(Decision::Halve { round, items, kept, dropped }, why);
-    }
-
-    fn decide_promotion(
-        &mut self,
-        finalist: usize,
-        incumbent: &str,
-        candidate: &str,
-        evidence: PairedEvidence,
-    ) {
-        let counts = evidence.counts;
-        self.finalist = Some((finalist, evidence.verdict));
-        let standing = match evidence.verdict {
-            Verdict::Pass => Standing::Promoted,
-            Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
-        };
-        self.race.set_standing(finalist, standing);
-        debug_assert_eq!(outcomes(incumbent, candidate).count() as u64, counts.total());
-        let decision = Decision::Promote {
-            candidate: self.race.candidate(finalist).version.digest(),
-            label: self.race.label(finalist).to_owned(),
-            incumbent: self.input.incumbent.digest(),
-            evidence,
-            log_e: log_e_value(counts.wins, counts.losses),
-        };
-        let why = promotion_sentence(self.race.label(finalist), &evidence);
-        self.decide(decision, why);
-    }
-
-    fn decide(&mut self, decision: Decision, why: String) {
-        self.decisions.push(DecisionRecord {
-            sequence: self.input.next_decision + self.decisions.len() as u32,
-            iteration: self.input.number,
-            decision,
-            why,
-            spend: self.budget.used(),
-        });
+    fn request(&self, label: String, kind: JobKind, reserve: Spend) -> JobRequest {
+        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve };
+        JobRequest { run: self.input.run.clone(), label, job }
     }
 
     async fn publish(&self, ctx: &mut WorkflowContext<Iteration>, activity: &str) -> Result<(), Halt> {
@@ -362,6 +301,7 @@ impl<'a> Work<'a> {
             finalist: self.finalist.map(|(runner, _)| self.race.candidate(runner).version.clone()),
             finalist_passed: self.finalist_dev.passed.clone(),
             finalist_harmful: self.finalist_dev.harmful.clone(),
+            finalist_results: self.finalist.map(|(runner, _)| self.files[runner].clone()).unwrap_or_default(),
             view: self.view("done"),
             measurements: self.measurements,
             race: self.race.entries(),
@@ -387,23 +327,6 @@ fn split_dev(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
 
 fn alpha(input: &IterationInput) -> Alpha {
     Alpha::new(input.spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT)
-}
-
-fn promotion_sentence(label: &str, evidence: &PairedEvidence) -> String {
-    let counts = evidence.counts;
-    let says = match evidence.verdict {
-        Verdict::Pass => "it becomes the incumbent",
-        Verdict::Fail => "it is worse, and the incumbent stays",
-        Verdict::Inconclusive => "that is within the noise, and the incumbent stays",
-    };
-    format!(
-        "on {} items that did not choose it, {label} repairs {} and breaks {} (one-sided mid-p {:.3}, alpha {}): {says}",
-        counts.total(),
-        counts.wins,
-        counts.losses,
-        evidence.p_better,
-        evidence.alpha.get()
-    )
 }
 
 /// Grades by dev position, from pairs in any order.

@@ -4,6 +4,8 @@
 //! replayed from a history and tested without a server. See `clippy.toml` for what is banned and why.
 
 pub mod budget;
+pub mod choice;
+pub mod diagnosis;
 pub mod evidence;
 pub mod gate;
 #[expect(missing_docs, reason = "of constants that the workflow macros make")]

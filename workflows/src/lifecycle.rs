@@ -3,15 +3,17 @@
 //! The shell asks for work and keeps the books; what comes next is said by [`crate::loop_step`].
 
 mod books;
+mod diagnose;
 
 pub(crate) use self::books::confirm_items;
 
 use std::time::Duration;
 
-use empiric_schema::budget::Resource;
+use empiric_schema::budget::{Resource, Spend};
 use empiric_schema::contract::{FreezeRequest, IterationInput};
-use empiric_schema::contract::{IterationOutcome, JobRequest, LifecycleInput, Record, Scope};
+use empiric_schema::contract::{IterationOutcome, JobOutcome, JobRequest, LifecycleInput, Record, Scope};
 use empiric_schema::decision::StopReason;
+use empiric_schema::job::{JobKind, JobSpec};
 use empiric_schema::spec::Technique;
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{RunState, RunView, Stage};
@@ -156,7 +158,10 @@ impl Life {
         self.scope(ctx).await?;
         self.measure(ctx).await?;
         loop {
-            let next = self.books.next_step();
+            if self.books.needs_diagnosis(&self.input) {
+                self.diagnose(ctx).await?;
+            }
+            let next = self.books.next_step(&self.input);
             self.publish(ctx).await?;
             match next {
                 Step::Improve(technique) => self.improve(ctx, technique).await?,
@@ -185,7 +190,7 @@ impl Life {
         self.publish(ctx).await?;
         let version = self.books.frozen()?.system.clone();
         let (measured, results) = self.evaluate(ctx, &version, "dev", "first measurement").await?;
-        let measurement = self.books.first_measurement(version.clone(), measured);
+        let measurement = self.books.first_measurement(version.clone(), measured, results.clone());
         let records = vec![version_row(&version, "start"), Record::Evaluation { measurement, results }];
         self.record(ctx, records).await
     }
@@ -269,17 +274,38 @@ impl Life {
     ) -> Result<(Grades, Vec<empiric_schema::artifact::ArtifactRef>), Halt> {
         self.unpaused(ctx).await?;
         let (params, share) = self.books.evaluation(version, split, &self.input)?;
-        let request = JobRequest {
-            run: self.input.run.clone(),
-            label: label.to_owned(),
-            job: dispatch::evaluation(params, self.input.spec.improve.seed, share),
-        };
+        let outcome = self.pay_for(ctx, label, JobKind::Evaluate(Box::new(params)), share).await?;
+        Ok((grades(&outcome), results(&outcome)))
+    }
+
+    /// Runs a job under the whole remaining budget.
+    async fn run_job(
+        &mut self,
+        ctx: &WorkflowContext<Lifecycle>,
+        label: &str,
+        kind: JobKind,
+    ) -> Result<JobOutcome, Halt> {
+        self.unpaused(ctx).await?;
+        let share = self.books.reserve()?;
+        self.pay_for(ctx, label, kind, share).await
+    }
+
+    async fn pay_for(
+        &mut self,
+        ctx: &WorkflowContext<Lifecycle>,
+        label: &str,
+        kind: JobKind,
+        share: Spend,
+    ) -> Result<JobOutcome, Halt> {
+        let name = kind.name();
+        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve: share };
+        let request = JobRequest { run: self.input.run.clone(), label: label.to_owned(), job };
         let outcome = dispatch::run_job(ctx, request, &self.input.options, self.token.clone()).await;
         self.books.settle(share, outcome.as_ref().ok());
         let outcome = outcome?;
-        self.record(ctx, vec![dispatch::job_row(label, &outcome)]).await?;
+        self.record(ctx, vec![dispatch::job_row(label, name, &outcome)]).await?;
         dispatch::is_complete(&outcome, share)?;
-        Ok((grades(&outcome), results(&outcome)))
+        Ok(outcome)
     }
 
     fn reason(&self, ctx: &WorkflowContext<Lifecycle>, halt: Halt) -> StopReason {

@@ -5,10 +5,11 @@
 
 use empiric_schema::budget::Resource;
 use empiric_schema::decision::StopReason;
+use empiric_schema::diagnosis::{Category, DiagnosisRow, Priority};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::spec::Technique;
 
-use crate::technique::unavailable;
+use crate::choice::{self, is_barred_for};
 
 /// Rejections after which a technique is barred.
 pub const BARRED_AFTER: u32 = 2;
@@ -22,6 +23,8 @@ pub struct LoopState {
     pub max_iterations: u32,
     /// What is known of each technique that the spec allows, in its order.
     pub techniques: Vec<TechniqueState>,
+    /// Why the incumbent fails, the largest category first; empty where nobody asked.
+    pub diagnosis: Vec<DiagnosisRow>,
     /// Whether the incumbent's dev results rule the promise out (`Fail`), show it (`Pass`) or neither.
     pub promise_on_dev: Verdict,
     /// What the locked test said of the incumbent, if it was asked.
@@ -35,14 +38,37 @@ pub struct LoopState {
 }
 
 /// A technique's record in this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TechniqueState {
     /// Which.
     pub technique: Technique,
+    /// Iterations in which its finalist became the incumbent.
+    pub acceptances: u32,
     /// Iterations in which it did not beat the incumbent.
     pub rejections: u32,
-    /// Whether it has candidates that were not tried.
+    /// The category that led to each rejection, where there was a diagnosis.
+    pub rejected_for: Vec<Category>,
+    /// Device time of an iteration with it in units of a prompt race, where it was measured.
+    pub cost: Option<f64>,
+    /// Why it cannot be used here.
+    pub missing: Option<String>,
+    /// Whether it has something to build or to try.
     pub has_candidates: bool,
+}
+
+impl TechniqueState {
+    /// Before the first iteration.
+    pub fn fresh(technique: Technique) -> Self {
+        Self {
+            technique,
+            acceptances: 0,
+            rejections: 0,
+            rejected_for: Vec::new(),
+            cost: None,
+            missing: None,
+            has_candidates: true,
+        }
+    }
 }
 
 /// What to do next.
@@ -65,6 +91,8 @@ pub struct NextStep {
     pub why: String,
     /// Techniques that were not taken, each with the reason.
     pub rejected: Vec<(String, String)>,
+    /// What spoke for each technique that could be taken, the best first.
+    pub priorities: Vec<Priority>,
 }
 
 /// Decides what comes next.
@@ -87,53 +115,111 @@ pub fn loop_step(state: &LoopState) -> NextStep {
     if can_look && state.promise_on_dev != Verdict::Fail {
         return gate("the dev results do not rule the promise out");
     }
-    let (chosen, rejected) = choose(state);
-    match chosen {
-        Some(technique) => NextStep {
-            step: Step::Improve(technique),
-            why: "the first technique of the spec, cheapest first, that may be used and is not barred"
-                .to_owned(),
+    let Choice { technique, why, rejected, priorities } = choose(state);
+    match technique {
+        Some(technique) => NextStep { step: Step::Improve(technique), why, rejected, priorities },
+        None if can_look => NextStep {
             rejected,
+            ..gate("nothing is left to try: a closing look says where the run ends")
         },
-        None if can_look => {
-            NextStep { rejected, ..gate("nothing is left to try: a closing look says where the run ends") }
-        }
         None => NextStep { rejected, ..stop(StopReason::Plateau, "no technique that is left may be used") },
     }
 }
 
-fn choose(state: &LoopState) -> (Option<Technique>, Vec<(String, String)>) {
-    let mut rejected = Vec::new();
+/// What was chosen and what not.
+#[derive(Debug, Default)]
+struct Choice {
+    technique: Option<Technique>,
+    why: String,
+    rejected: Vec<(String, String)>,
+    priorities: Vec<Priority>,
+}
+
+fn choose(state: &LoopState) -> Choice {
     if state.iterations >= state.max_iterations {
         let why = format!("all {} iterations of the spec were run", state.max_iterations);
         let all = state.techniques.iter().map(|known| (known.technique.name().to_owned(), why.clone()));
-        return (None, all.collect());
+        return Choice { rejected: all.collect(), ..Choice::default() };
     }
+    if state.diagnosis.is_empty() { first_of_the_spec(state) } else { by_priority(state) }
+}
+
+/// Without a diagnosis the spec's order decides.
+fn first_of_the_spec(state: &LoopState) -> Choice {
+    let mut choice = Choice::default();
     for known in &state.techniques {
         match refusal(known) {
-            None => return (Some(known.technique), rejected),
-            Some(why) => rejected.push((known.technique.name().to_owned(), why)),
+            None => {
+                choice.technique = Some(known.technique);
+                choice.why =
+                    "the first technique of the spec, cheapest first, that may be used and is not barred".to_owned();
+                return choice;
+            }
+            Some(why) => choice.rejected.push((known.technique.name().to_owned(), why)),
         }
     }
-    (None, rejected)
+    choice
+}
+
+/// The technique for which the failures speak most; ties fall to the one that the spec names first.
+fn by_priority(state: &LoopState) -> Choice {
+    let mut choice = Choice::default();
+    for known in &state.techniques {
+        let refused = unusable(known).or_else(|| barred(known, &state.diagnosis));
+        match (refused, choice::priority(known, &state.diagnosis)) {
+            (Some(why), _) => choice.rejected.push((known.technique.name().to_owned(), why)),
+            (None, Some(priority)) => choice.priorities.push(priority),
+            (None, None) => {
+                let why = "it is no remedy for what fails".to_owned();
+                choice.rejected.push((known.technique.name().to_owned(), why));
+            }
+        }
+    }
+    choice.priorities.sort_by(|a, b| b.priority.total_cmp(&a.priority));
+    let Some(best) = choice.priorities.first() else { return choice };
+    choice.technique = state.techniques.iter().map(|known| known.technique).find(|one| one.name() == best.technique);
+    choice.why = format!(
+        "most of what fails is within its reach for what it costs: {} leads, reach {:.2}, acceptance {:.2}, cost {:.1}",
+        best.category.words(),
+        best.reach,
+        best.acceptance,
+        best.cost
+    );
+    let others = choice.priorities.iter().skip(1);
+    choice.rejected.extend(others.map(|other| {
+        (other.technique.clone(), format!("priority {:.3} against {:.3}", other.priority, best.priority))
+    }));
+    choice
+}
+
+/// Barred for every category that it would be a remedy for.
+fn barred(known: &TechniqueState, diagnosis: &[DiagnosisRow]) -> Option<String> {
+    let mut treated =
+        diagnosis.iter().filter(|row| choice::hope(known.technique, row.category).is_some()).peekable();
+    treated.peek()?;
+    treated
+        .all(|row| is_barred_for(known, row.category))
+        .then(|| format!("barred: it failed to beat the incumbent {BARRED_AFTER} times for what still fails"))
 }
 
 fn refusal(known: &TechniqueState) -> Option<String> {
-    if let Some(why) = unavailable(known.technique) {
-        return Some(why.to_owned());
-    }
-    if known.rejections >= BARRED_AFTER {
+    if known.rejections >= BARRED_AFTER && known.missing.is_none() {
         return Some(format!("barred: it failed to beat the incumbent {} times", known.rejections));
     }
-    (!known.has_candidates).then(|| "it has no candidate that was not tried".to_owned())
+    unusable(known)
+}
+
+fn unusable(known: &TechniqueState) -> Option<String> {
+    let nothing = || (!known.has_candidates).then(|| "it has no candidate that was not tried".to_owned());
+    known.missing.clone().or_else(nothing)
 }
 
 fn gate(why: &str) -> NextStep {
-    NextStep { step: Step::Gate, why: why.to_owned(), rejected: Vec::new() }
+    NextStep { step: Step::Gate, why: why.to_owned(), rejected: Vec::new(), priorities: Vec::new() }
 }
 
 fn stop(reason: StopReason, why: &str) -> NextStep {
-    NextStep { step: Step::Stop(reason), why: why.to_owned(), rejected: Vec::new() }
+    NextStep { step: Step::Stop(reason), why: why.to_owned(), rejected: Vec::new(), priorities: Vec::new() }
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::lifecycle::RunOptions;
 use super::scope::Frozen;
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::Spend;
 use crate::decision::DecisionRecord;
+use crate::diagnosis::DiagnosisRow;
 use crate::evidence::Verdict;
 use crate::id::RunId;
 use crate::spec::{ProjectSpec, Technique};
@@ -40,6 +41,9 @@ pub struct IterationInput {
     pub options: RunOptions,
     /// Number of the next decision record.
     pub next_decision: u32,
+    /// Why the incumbent fails, where it was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnosis: Vec<DiagnosisRow>,
 }
 
 pub use remaining::RemainingBudget;
@@ -87,6 +91,9 @@ pub struct IterationOutcome {
     pub finalist_passed: String,
     /// Which of its answers on dev were harmful, in the same order.
     pub finalist_harmful: String,
+    /// The files with its answers on dev.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finalist_results: Vec<ArtifactRef>,
     /// What was measured, for the curve.
     pub measurements: Vec<Measurement>,
     /// The race.

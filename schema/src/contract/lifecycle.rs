@@ -47,6 +47,10 @@ pub struct RunOptions {
     pub job_attempts: u32,
     /// Items answered together.
     pub batch: u32,
+    /// Whether failures are probed and choose the technique. Runs that began before there were probes go on
+    /// without them.
+    #[serde(default)]
+    pub diagnose: bool,
 }
 
 impl Default for RunOptions {
@@ -57,6 +61,7 @@ impl Default for RunOptions {
             job_seconds: 6 * 3600,
             job_attempts: 50,
             batch: 32,
+            diagnose: true,
         }
     }
 }

@@ -6,6 +6,7 @@ use empiric_schema::contract::{
     EarlierLook, Frozen, IterationInput, IterationOutcome, JobOutcome, LifecycleInput, Record,
 };
 use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
+use empiric_schema::diagnosis::DiagnosisRow;
 use empiric_schema::evidence::{Alpha, LookFinding, Verdict};
 use empiric_schema::job::EvaluateParams;
 use empiric_schema::spec::{ProjectSpec, Technique};
@@ -13,6 +14,7 @@ use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement, RunState, RunView, Stage};
 
 use crate::budget::Budget;
+use crate::choice::priority;
 use crate::dispatch::{self, Halt, Point};
 use crate::evidence::ledger::{Admission, TestLedger};
 use crate::gate::{self, Grades};
@@ -23,12 +25,20 @@ use crate::plan::detectable_gain;
 use crate::race::proportion;
 use crate::technique::{self, Setting};
 
+mod diagnosis;
+
 /// The version to beat.
 struct Incumbent {
     version: SystemVersion,
     label: String,
     dev: Grades,
     gate: Option<Verdict>,
+    /// The files with its answers on dev.
+    results: Vec<ArtifactRef>,
+    /// Why it fails.
+    diagnosis: Vec<DiagnosisRow>,
+    /// Whether that was asked.
+    is_diagnosed: bool,
 }
 
 pub(super) struct Books {
@@ -41,6 +51,10 @@ pub(super) struct Books {
     earlier_looks: Vec<EarlierLook>,
     techniques: Vec<TechniqueState>,
     tried: Vec<Digest>,
+    /// The documents in passages, where nothing is retrieved yet.
+    chunks: Option<ArtifactRef>,
+    /// The clusters of the diagnosis before.
+    clusters: Option<ArtifactRef>,
     problem: Option<String>,
     exhausted: Option<empiric_schema::budget::Resource>,
 }
@@ -48,8 +62,6 @@ pub(super) struct Books {
 impl Books {
     pub(super) fn new(input: &LifecycleInput, now: f64) -> Self {
         let spec = input.spec.clone();
-        let fresh =
-            |&technique: &Technique| TechniqueState { technique, rejections: 0, has_candidates: true };
         Self {
             view: first_view(input, now),
             frozen: None,
@@ -57,8 +69,10 @@ impl Books {
             budget: Budget::of_limits(&spec.budget.limits),
             ledger: None,
             earlier_looks: input.earlier_looks.clone(),
-            techniques: spec.improve.techniques.iter().map(fresh).collect(),
+            techniques: spec.improve.techniques.iter().copied().map(TechniqueState::fresh).collect(),
             tried: Vec::new(),
+            chunks: None,
+            clusters: None,
             problem: None,
             exhausted: None,
             spec,
@@ -122,8 +136,12 @@ impl Books {
             labels: self.spec.scope.task.labels().to_vec(),
             batch: input.options.batch,
         };
-        let share = self.budget.reserve(1).map_err(Halt::Budget)?;
-        Ok((params, share))
+        Ok((params, self.reserve()?))
+    }
+
+    /// All that is left of the budget, for one job.
+    pub(super) fn reserve(&mut self) -> Result<Spend, Halt> {
+        self.budget.reserve(1).map_err(Halt::Budget)
     }
 
     pub(super) fn settle(&mut self, share: Spend, outcome: Option<&JobOutcome>) {
@@ -134,22 +152,35 @@ impl Books {
         }
     }
 
-    pub(super) fn first_measurement(&mut self, version: SystemVersion, dev: Grades) -> Measurement {
+    pub(super) fn first_measurement(
+        &mut self,
+        version: SystemVersion,
+        dev: Grades,
+        results: Vec<ArtifactRef>,
+    ) -> Measurement {
         let point = Point { iteration: 0, split: "dev", label: "start", version: version.digest() };
         let measurement = dispatch::measurement(point, &dev);
         self.view.measurements.push(measurement.clone());
         self.tried.push(version.digest());
-        self.incumbent = Some(Incumbent { version, label: "start".to_owned(), dev, gate: None });
+        self.incumbent = Some(Incumbent {
+            version,
+            label: "start".to_owned(),
+            dev,
+            gate: None,
+            results,
+            diagnosis: Vec::new(),
+            is_diagnosed: false,
+        });
         measurement
     }
 
     /// Asks [`loop_step`] and writes its answer down.
-    pub(super) fn next_step(&mut self) -> Step {
-        let NextStep { step, why, rejected } = loop_step(&self.loop_state());
+    pub(super) fn next_step(&mut self, input: &LifecycleInput) -> Step {
+        let NextStep { step, why, rejected, priorities } = loop_step(&self.loop_state(input));
         match &step {
             Step::Improve(technique) => {
                 let technique = technique.name().to_owned();
-                self.decide(Decision::Improve { technique, rejected }, why);
+                self.decide(Decision::Improve { technique, rejected, priorities }, why);
             }
             // A gate has its own record once it is answered; the end has one in `stop`.
             Step::Gate | Step::Stop(_) => {}
@@ -157,14 +188,15 @@ impl Books {
         step
     }
 
-    fn loop_state(&self) -> LoopState {
+    fn loop_state(&self, input: &LifecycleInput) -> LoopState {
         let criteria = &self.spec.scope.success;
         let dev = self.incumbent.as_ref().map(|incumbent| &incumbent.dev);
         let judged = dev.map(|dev| gate::judge(criteria, dev, self.alpha())).unwrap_or_default();
         LoopState {
             iterations: self.view.iteration,
             max_iterations: self.spec.improve.max_iterations,
-            techniques: self.techniques.iter().map(|known| self.with_candidates(*known)).collect(),
+            techniques: self.techniques.iter().map(|known| self.with_candidates(known, input)).collect(),
+            diagnosis: self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default(),
             promise_on_dev: gate::verdict(&judged),
             gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
             looks_left: self.ledger.as_ref().map_or(0, TestLedger::looks_left),
@@ -173,11 +205,39 @@ impl Books {
         }
     }
 
-    fn with_candidates(&self, known: TechniqueState) -> TechniqueState {
-        let (Some(frozen), Some(incumbent)) = (&self.frozen, &self.incumbent) else { return known };
-        let setting =
-            Setting { spec: &self.spec, frozen, incumbent: &incumbent.version, tried: &self.tried, most: 1 };
-        TechniqueState { has_candidates: !technique::propose(known.technique, &setting).is_empty(), ..known }
+    fn with_candidates(&self, known: &TechniqueState, input: &LifecycleInput) -> TechniqueState {
+        if !input.options.diagnose && known.technique != Technique::Prompt {
+            let missing = Some("this run began before it was built".to_owned());
+            return TechniqueState { missing, ..known.clone() };
+        }
+        let Some(setting) = self.setting() else { return known.clone() };
+        TechniqueState {
+            missing: technique::missing(known.technique, &setting),
+            has_candidates: technique::has_candidates(known.technique, &setting),
+            cost: self.cost_of(known.technique),
+            ..known.clone()
+        }
+    }
+
+    fn setting(&self) -> Option<Setting<'_>> {
+        let (frozen, incumbent) = (self.frozen.as_ref()?, self.incumbent.as_ref()?);
+        Some(Setting {
+            spec: &self.spec,
+            frozen,
+            incumbent: &incumbent.version,
+            diagnosis: &incumbent.diagnosis,
+            tried: &self.tried,
+            most: 1,
+        })
+    }
+
+    /// Device time of the technique's last iteration over that of the last prompt race, where both were measured.
+    fn cost_of(&self, technique: Technique) -> Option<f64> {
+        let seconds = |wanted: Technique| {
+            let of = self.view.iterations.iter().rev().find(|view| view.technique == wanted.name());
+            of.map(|view| view.spend.device_seconds).filter(|seconds| *seconds > 0.0)
+        };
+        Some(seconds(technique)? / seconds(Technique::Prompt)?)
     }
 
     pub(super) fn begin_iteration(
@@ -201,6 +261,7 @@ impl Books {
             remaining: self.budget.remaining(),
             options: input.options.clone(),
             next_decision: self.view.decisions.len() as u32 + 1,
+            diagnosis: incumbent.diagnosis.clone(),
         })
     }
 
@@ -232,7 +293,7 @@ impl Books {
             records.push(version_row(&finalist, &label));
             if outcome.verdict == Verdict::Pass {
                 let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
-                self.promote(finalist, label, dev);
+                self.promote(technique, finalist, label, dev, outcome.finalist_results);
             }
         }
         if outcome.verdict != Verdict::Pass {
@@ -242,15 +303,27 @@ impl Books {
         records
     }
 
-    fn promote(&mut self, version: SystemVersion, label: String, dev: Grades) {
+    fn promote(
+        &mut self,
+        technique: Technique,
+        version: SystemVersion,
+        label: String,
+        dev: Grades,
+        results: Vec<ArtifactRef>,
+    ) {
         let point =
             Point { iteration: self.view.iteration, split: "dev", label: &label, version: version.digest() };
         self.view.measurements.push(dispatch::measurement(point, &dev));
-        self.incumbent = Some(Incumbent { version, label, dev, gate: None });
+        self.incumbent = Some(Incumbent { version, label, dev, gate: None, results, diagnosis: Vec::new(), is_diagnosed: false });
+        for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
+            known.acceptances += 1;
+        }
     }
 
     fn reject(&mut self, technique: Technique) {
+        let diagnosis = self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default();
         for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
+            known.rejected_for.extend(priority(known, &diagnosis).map(|priority| priority.category));
             known.rejections += 1;
         }
     }

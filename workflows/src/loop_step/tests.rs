@@ -6,9 +6,10 @@ fn fresh() -> LoopState {
         iterations: 0,
         max_iterations: 3,
         techniques: vec![
-            TechniqueState { technique: Technique::Prompt, rejections: 0, has_candidates: true },
-            TechniqueState { technique: Technique::Rag, rejections: 0, has_candidates: false },
+            TechniqueState::fresh(Technique::Prompt),
+            TechniqueState { missing: Some("no documents".into()), ..TechniqueState::fresh(Technique::Rag) },
         ],
+        diagnosis: Vec::new(),
         promise_on_dev: Verdict::Fail,
         gate: None,
         looks_left: 5,
@@ -18,7 +19,7 @@ fn fresh() -> LoopState {
 }
 
 fn prompt(rejections: u32, has_candidates: bool) -> Vec<TechniqueState> {
-    vec![TechniqueState { technique: Technique::Prompt, rejections, has_candidates }]
+    vec![TechniqueState { rejections, has_candidates, ..TechniqueState::fresh(Technique::Prompt) }]
 }
 
 /// Every rule once, and every pair whose order matters.
@@ -76,4 +77,52 @@ proptest! {
         }
         prop_assert!(false, "the loop did not end: {state:?}");
     }
+}
+
+fn row_of(category: Category, share: f64, repair_rate: f64) -> DiagnosisRow {
+    DiagnosisRow { category, items: (share * 64.0) as u32, share, repair_rate, examples: vec![0] }
+}
+
+/// The ladder of the issue: what fails decides, in whatever order the spec names the techniques.
+#[test]
+fn failures_choose_the_technique() {
+    let closed_book = vec![
+        row_of(Category::Knowledge, 0.35, 0.4),
+        row_of(Category::GenerationMiss, 0.4, 0.3),
+        row_of(Category::Tool, 0.05, 0.1),
+        row_of(Category::Harm, 0.2, 0.3),
+    ];
+    let with_passages = vec![row_of(Category::GenerationMiss, 0.6, 0.3), row_of(Category::RetrievalMiss, 0.1, 0.3)];
+    let all = [Technique::FineTune, Technique::Prompt, Technique::Rag, Technique::Tools];
+    let after = "retrieval comes first";
+    let techniques = |is_read: bool| -> Vec<TechniqueState> {
+        let missing = |technique| {
+            (!is_read && matches!(technique, Technique::FineTune | Technique::Tools)).then(|| after.to_owned())
+        };
+        all.into_iter().map(|one| TechniqueState { missing: missing(one), ..TechniqueState::fresh(one) }).collect()
+    };
+    let rejected_prompt = |mut techniques: Vec<TechniqueState>, times: usize| {
+        techniques[1].rejections = times as u32;
+        techniques[1].rejected_for = vec![Category::GenerationMiss; times];
+        techniques
+    };
+    let format = vec![row_of(Category::Format, 0.7, 0.8), row_of(Category::GenerationMiss, 0.3, 0.3)];
+    let harm = vec![row_of(Category::Harm, 1.0, 0.3)];
+    let defects = vec![row_of(Category::EvaluationDefect, 1.0, 1.0)];
+    let state = |diagnosis: &Vec<DiagnosisRow>, techniques| LoopState {
+        diagnosis: diagnosis.clone(),
+        techniques,
+        ..fresh()
+    };
+    let rows = [
+        ("closed book", state(&closed_book, techniques(false))),
+        ("passages are shown", state(&with_passages, techniques(true))),
+        ("the prompt failed once", state(&with_passages, rejected_prompt(techniques(true), 1))),
+        ("the prompt is barred", state(&with_passages, rejected_prompt(techniques(true), 2))),
+        ("the form is wrong", state(&format, techniques(true))),
+        ("harm", state(&harm, techniques(true))),
+        ("defects alone", state(&defects, techniques(true))),
+    ];
+    let table: String = rows.iter().map(|(name, state)| row(name, &loop_step(state))).collect();
+    insta::assert_snapshot!(table);
 }

@@ -5,7 +5,7 @@
 //! set off, what the answer begins with, and how many examples come first. With 4 x 3 x 2 x 4 settings
 //! the pool is too large to race whole; [`covering_order`] makes every prefix of it a balanced sample.
 
-use empiric_schema::version::{Demonstrations, Prompt, SystemVersion};
+use empiric_schema::version::{Decoding, Demonstrations, LabelScoring, Prompt, SystemVersion};
 
 use super::{Candidate, Setting};
 use crate::evidence::random::seeded_order;
@@ -50,9 +50,11 @@ pub(super) fn propose(setting: &Setting<'_>) -> Vec<Candidate> {
         if candidates.len() == setting.most {
             break;
         }
-        let Some(candidate) = build(settings, setting) else { continue };
-        if is_new(&candidate, setting, &candidates) {
-            candidates.push(candidate);
+        for decoding in decodings(setting) {
+            let Some(candidate) = build(settings, &decoding, setting) else { continue };
+            if candidates.len() < setting.most && is_new(&candidate, setting, &candidates) {
+                candidates.push(candidate);
+            }
         }
     }
     candidates.sort_by_key(|candidate| cost(&candidate.version));
@@ -72,7 +74,7 @@ fn cost(version: &SystemVersion) -> (u32, usize) {
     (version.demonstrations.k(), prompt.system.len() + prompt.user.len() + prompt.answer_cue.len())
 }
 
-fn build(settings: Settings, setting: &Setting<'_>) -> Option<Candidate> {
+fn build(settings: Settings, decoding: &Decoding, setting: &Setting<'_>) -> Option<Candidate> {
     let [instruction, delimiter, cue, shots] = settings;
     let (instruction, delimiter, cue) = (INSTRUCTIONS[instruction], DELIMITERS[delimiter], CUES[cue]);
     // A chat interface does not let an answer be begun.
@@ -88,9 +90,30 @@ fn build(settings: Settings, setting: &Setting<'_>) -> Option<Candidate> {
             answer_cue: cue_text(cue).to_owned(),
         },
         demonstrations,
+        decoding: decoding.clone(),
         ..setting.incumbent.clone()
     };
-    Some(Candidate { version, change: describe(instruction, delimiter, cue, SHOTS[shots]) })
+    let change = describe(instruction, delimiter, cue, SHOTS[shots]) + scored(decoding);
+    Some(Candidate { version, change })
+}
+
+/// Where there are labels, a small model is asked which it finds likeliest, rather than to write one.
+fn decodings(setting: &Setting<'_>) -> Vec<Decoding> {
+    let decoding = &setting.incumbent.decoding;
+    let labels = setting.spec.scope.task.labels();
+    if labels.is_empty() || setting.incumbent.model.endpoint().is_some() {
+        return vec![decoding.clone()];
+    }
+    let scored = |calibrate| Some(LabelScoring { labels: labels.to_vec(), calibrate });
+    [true, false].map(|calibrate| Decoding { labels: scored(calibrate), ..decoding.clone() }).to_vec()
+}
+
+fn scored(decoding: &Decoding) -> &'static str {
+    match &decoding.labels {
+        None => "",
+        Some(scoring) if scoring.calibrate => ", likeliest label after calibration",
+        Some(_) => ", likeliest label",
+    }
 }
 
 /// `None` when examples are wanted and there is no train split to take them from.
@@ -195,7 +218,7 @@ mod tests {
     use empiric_schema::artifact::{ArtifactRef, Digest};
     use empiric_schema::contract::{Frozen, FrozenSplit};
     use empiric_schema::spec::{ModelOrigin, ProjectSpec};
-    use empiric_schema::version::{Decoding, EndpointBinding};
+    use empiric_schema::version::EndpointBinding;
 
     use super::*;
 
@@ -258,7 +281,7 @@ evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
             models: Default::default(),
             system: system.clone(),
         };
-        let setting = Setting { spec: &spec, frozen: &frozen, incumbent: &system, tried: &[], most: 96 };
+        let setting = Setting { spec: &spec, frozen: &frozen, incumbent: &system, diagnosis: &[], tried: &[], most: 96 };
         let proposed = propose(&setting);
         assert_eq!(proposed.len(), 4 * 3 * 4 - 1, "all without a cue but the incumbent itself");
         assert!(proposed.iter().all(|candidate| candidate.version.prompt.answer_cue.is_empty()));

@@ -1,0 +1,108 @@
+//! What an iteration measured and decided, written down.
+
+use empiric_schema::artifact::ArtifactRef;
+use empiric_schema::contract::Record;
+use empiric_schema::decision::{Decision, DecisionRecord};
+use empiric_schema::evidence::{PairedEvidence, Verdict};
+use empiric_schema::view::Standing;
+
+use super::{Work, version_row};
+use crate::dispatch::{self, Point};
+use crate::evidence::sequential::log_e_value;
+use crate::gate::{Grades, outcomes, select};
+use crate::race::Halved;
+
+impl Work<'_> {
+    pub(super) fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
+        let point = Point {
+            iteration: self.input.number,
+            split: "dev-confirm",
+            label: self.race.label(finalist),
+            version: self.race.candidate(finalist).version.digest(),
+        };
+        let measurement = dispatch::measurement(point, confirmed);
+        self.measurements.push(measurement.clone());
+        let label = format!("iteration {} {}", self.input.number, self.race.label(finalist));
+        let records = vec![
+            version_row(&self.race.candidate(finalist).version, &label),
+            Record::Evaluation { measurement, results },
+        ];
+        let incumbent = Grades {
+            passed: select(&self.input.incumbent_passed, &self.confirm),
+            harmful: select(&self.input.incumbent_harmful, &self.confirm),
+        };
+        let point = Point {
+            iteration: self.input.number,
+            split: "dev-confirm",
+            label: "incumbent",
+            version: self.input.incumbent.digest(),
+        };
+        self.measurements.push(dispatch::measurement(point, &incumbent));
+        records
+    }
+
+    pub(super) fn decide_halving(&mut self, halved: Halved) {
+        let why = format!(
+            "round {}: {} of {} candidates stay after {} items each; ties are for the cheaper one",
+            halved.round,
+            halved.kept.len(),
+            halved.kept.len() + halved.dropped.len(),
+            halved.items
+        );
+        let Halved { round, items, kept, dropped } = halved;
+        self.decide(Decision::Halve { round, items, kept, dropped }, why);
+    }
+
+    pub(super) fn decide_promotion(
+        &mut self,
+        finalist: usize,
+        incumbent: &str,
+        candidate: &str,
+        evidence: PairedEvidence,
+    ) {
+        let counts = evidence.counts;
+        self.finalist = Some((finalist, evidence.verdict));
+        let standing = match evidence.verdict {
+            Verdict::Pass => Standing::Promoted,
+            Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
+        };
+        self.race.set_standing(finalist, standing);
+        debug_assert_eq!(outcomes(incumbent, candidate).count() as u64, counts.total());
+        let decision = Decision::Promote {
+            candidate: self.race.candidate(finalist).version.digest(),
+            label: self.race.label(finalist).to_owned(),
+            incumbent: self.input.incumbent.digest(),
+            evidence,
+            log_e: log_e_value(counts.wins, counts.losses),
+        };
+        let why = promotion_sentence(self.race.label(finalist), &evidence);
+        self.decide(decision, why);
+    }
+
+    pub(super) fn decide(&mut self, decision: Decision, why: String) {
+        self.decisions.push(DecisionRecord {
+            sequence: self.input.next_decision + self.decisions.len() as u32,
+            iteration: self.input.number,
+            decision,
+            why,
+            spend: self.budget.used(),
+        });
+    }
+}
+
+fn promotion_sentence(label: &str, evidence: &PairedEvidence) -> String {
+    let counts = evidence.counts;
+    let says = match evidence.verdict {
+        Verdict::Pass => "it becomes the incumbent",
+        Verdict::Fail => "it is worse, and the incumbent stays",
+        Verdict::Inconclusive => "that is within the noise, and the incumbent stays",
+    };
+    format!(
+        "on {} items that did not choose it, {label} repairs {} and breaks {} (one-sided mid-p {:.3}, alpha {}): {says}",
+        counts.total(),
+        counts.wins,
+        counts.losses,
+        evidence.p_better,
+        evidence.alpha.get()
+    )
+}
