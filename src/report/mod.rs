@@ -16,6 +16,7 @@ mod promise;
 mod render;
 mod version;
 pub(crate) mod words;
+mod worth;
 
 #[cfg(test)]
 pub(crate) mod fixture;

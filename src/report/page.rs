@@ -15,6 +15,7 @@ use super::plot;
 use super::promise::{self, PromiseRow};
 use super::version::{VersionSection, version_section};
 use super::words;
+use super::worth::{self, WorthRow};
 
 /// Everything that a template may name.
 #[derive(Debug, Serialize)]
@@ -32,6 +33,8 @@ pub(super) struct Page {
     races: Vec<RaceSection>,
     duels: Vec<DuelRow>,
     paired: Option<String>,
+    worth: Vec<WorthRow>,
+    first_verdict: Option<String>,
     spend: Option<String>,
     gauges: Vec<(&'static str, String)>,
     time: Option<String>,
@@ -93,6 +96,8 @@ impl Page {
             failures: failures(view)?,
             races: races(view)?,
             paired: paired(&duels)?,
+            worth: worth::rows(view),
+            first_verdict: worth::first_verdict(view),
             duels: duels.into_iter().map(|(_, row)| row).collect(),
             spend: (!gauges.is_empty()).then(|| plot::spend(&gauges)).transpose()?,
             gauges: gauges.into_iter().map(|gauge| (gauge.name, gauge.figures)).collect(),
