@@ -74,18 +74,25 @@ pub enum Plan {
     Race(Vec<Candidate>),
 }
 
-/// Why a technique cannot be used, or `None` where it can.
+/// Why a technique is never used for an improvement, or `None` where it may be.
+pub fn unavailable(technique: Technique) -> Option<&'static str> {
+    match technique {
+        Technique::Baseline => Some("a baseline is measured beside the system, it does not replace it"),
+        Technique::Preference => Some("preference tuning is not built in this version of Empiric"),
+        Technique::Pretrain => Some("pretraining is not built in this version of Empiric"),
+        Technique::Prompt | Technique::Tools | Technique::Rag | Technique::FineTune | Technique::Model => None,
+    }
+}
+
+/// Why a technique cannot be used here, or `None` where it can.
 pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
-    let never = |why: &str| Some(why.to_owned());
     match technique {
         Technique::Prompt => None,
         Technique::Tools => tools::missing(setting),
         Technique::Rag => rag::missing(setting),
         Technique::FineTune => fine_tune::missing(setting),
         Technique::Model => model::missing(setting),
-        Technique::Baseline => never("a baseline is measured beside the system, it does not replace it"),
-        Technique::Preference => never("preference tuning is not built in this version of Empiric"),
-        Technique::Pretrain => never("pretraining is not built in this version of Empiric"),
+        Technique::Baseline | Technique::Preference | Technique::Pretrain => unavailable(technique).map(str::to_owned),
     }
 }
 
