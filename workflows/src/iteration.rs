@@ -200,7 +200,9 @@ impl<'a> Work<'a> {
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
-        let jobs = wanted.iter().map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
+        let jobs = wanted
+            .iter()
+            .map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
         let jobs = jobs.collect();
         let outcomes = self.run_jobs(ctx, jobs, activity).await?;
         let mut graded = Vec::new();

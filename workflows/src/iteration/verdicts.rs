@@ -13,7 +13,12 @@ use crate::gate::{Grades, select};
 use crate::race::Halved;
 
 impl Work<'_> {
-    pub(super) fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
+    pub(super) fn measure(
+        &mut self,
+        finalist: usize,
+        confirmed: &Grades,
+        results: Vec<ArtifactRef>,
+    ) -> Vec<Record> {
         let point = Point {
             iteration: self.input.number,
             split: "dev-confirm",
@@ -53,12 +58,7 @@ impl Work<'_> {
         self.decide(Decision::Halve { round, items, kept, dropped }, why);
     }
 
-    pub(super) fn decide_promotion(
-        &mut self,
-        finalist: usize,
-        evidence: PairedEvidence,
-        is_guarded: bool,
-    ) {
+    pub(super) fn decide_promotion(&mut self, finalist: usize, evidence: PairedEvidence, is_guarded: bool) {
         let counts = evidence.counts;
         self.finalist = Some((finalist, evidence.verdict));
         let standing = match evidence.verdict {
@@ -74,7 +74,10 @@ impl Work<'_> {
             log_e: log_e_value(counts.wins, counts.losses),
         };
         let why = match is_guarded {
-            true => format!("{} does more harm than the incumbent, and the incumbent stays", self.race.label(finalist)),
+            true => format!(
+                "{} does more harm than the incumbent, and the incumbent stays",
+                self.race.label(finalist)
+            ),
             false => promotion_sentence(self.race.label(finalist), &evidence),
         };
         self.decide(decision, why);
