@@ -4,71 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::id::ItemId;
 use empiric_schema::version::SystemVersion;
 
+use super::chat::INPUT_PLACE;
 use super::demonstrations::Selector;
 use super::engine::Engine;
 use super::error::AnswerError;
-use super::trimmed::Trimmed;
+use super::question::{Answer, AnswerObserver, Question};
 use crate::model::{
-    Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer,
-    Precision, Role, Totals, generate, stream,
+    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, ModelError, Observer, Precision, Totals,
+    generate,
 };
 use crate::model_cache::ModelCache;
 use crate::telemetry_names as names;
-
-/// What the user template's place for the input looks like.
-const INPUT_PLACE: &str = "{{input}}";
-
-/// One thing to answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// The item's id, where the question is an item: it is then never shown as its own example.
-    pub id: Option<&'a ItemId>,
-    /// What the user asks.
-    pub input: &'a str,
-}
-
-impl<'a> From<&'a str> for Question<'a> {
-    fn from(input: &'a str) -> Self {
-        Self { id: None, input }
-    }
-}
-
-/// What the system said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The answer, cut at stop texts and trimmed.
-    pub text: String,
-    /// Length of the prompt in tokens.
-    pub prompt_tokens: u32,
-    /// Length of the answer in tokens.
-    pub completion_tokens: u32,
-    /// Why it ended.
-    pub finish: Finish,
-}
-
-impl Answer {
-    fn new(prompt_tokens: usize, generated: Generated) -> Self {
-        Self {
-            text: generated.text.trim().to_owned(),
-            prompt_tokens: prompt_tokens as u32,
-            completion_tokens: generated.tokens.len() as u32,
-            finish: generated.finish,
-        }
-    }
-}
-
-/// Watches answers as they come.
-pub trait AnswerObserver {
-    /// Called before each pass of the model with what will have been used after it.
-    fn before_pass(&mut self, totals: Totals) -> Flow;
-    /// Called with what was used for certain, where that is known only afterwards.
-    fn used(&mut self, _totals: Totals) {}
-    /// Called with the answer to the question at `index`.
-    fn answered(&mut self, index: usize, answer: Answer) -> Flow;
-}
 
 /// A system version, loaded and ready to answer.
 #[derive(Debug, Clone)]
@@ -146,21 +94,12 @@ impl Answerer {
         &self.version
     }
 
-    /// The chat for a question: system, demonstrations as earlier turns, the question.
-    pub fn messages(&self, question: &Question<'_>) -> Vec<Message> {
-        let prompt = &self.version.prompt;
-        let user = |input: &str| Message::new(Role::User, prompt.user.replace(INPUT_PLACE, input));
-        let mut messages = Vec::new();
-        if !prompt.system.is_empty() {
-            messages.push(Message::new(Role::System, prompt.system.as_str()));
-        }
-        for item in self.demonstrations.choose(question) {
-            messages.push(user(&item.input));
-            let shown = format!("{}{}", prompt.answer_cue, item.expected.shown());
-            messages.push(Message::new(Role::Assistant, shown));
-        }
-        messages.push(user(question.input));
-        messages
+    pub(super) fn demonstrations(&self) -> &Selector {
+        &self.demonstrations
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Answers these inputs together.
@@ -214,7 +153,7 @@ impl Answerer {
         Ok((flow, forward.totals))
     }
 
-    fn options(&self) -> GenerationOptions<'_> {
+    pub(super) fn options(&self) -> GenerationOptions<'_> {
         let decoding = &self.version.decoding;
         let max_tokens = decoding.max_tokens as usize;
         GenerationOptions { max_tokens, stop: &decoding.stop, batch: 1, ..Default::default() }
@@ -243,50 +182,11 @@ impl Answerer {
         model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
     }
 
-    /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
-    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece.
-    ///
-    /// # Errors
-    /// A prompt that is too long for the model, numbers that are none, or an endpoint that does not answer.
-    pub fn answer_stream(
-        &self,
-        question: &Question<'_>,
-        on_text: &mut dyn FnMut(&str) -> Flow,
-    ) -> Result<Option<Answer>, AnswerError> {
-        let span = self.span(1);
-        let _entered = span.enter();
-        let answer = match &self.engine {
-            Engine::Local(model) => self.stream_locally(model, question, on_text)?,
-            Engine::Endpoint(model) => {
-                let answer = model.answer(&self.messages(question), &self.version.decoding)?;
-                (on_text(&answer.text) == Flow::Continue).then_some(answer)
-            }
-        };
-        if let Some(answer) = &answer {
-            span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
-            span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
-        }
-        Ok(answer)
-    }
-
-    fn stream_locally(
-        &self,
-        model: &LoadedModel,
-        question: &Question<'_>,
-        on_text: &mut dyn FnMut(&str) -> Flow,
-    ) -> Result<Option<Answer>, AnswerError> {
-        let prompt = self.prompt(model, question)?;
-        let mut trimmed = Trimmed::default();
-        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
-        let answer = stream(model, &prompt, &self.options(), &mut on_piece)?;
-        Ok(answer.map(|answer| Answer::new(prompt.len(), answer)))
-    }
-
     fn prompts(&self, model: &LoadedModel, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
         questions.iter().map(|question| self.prompt(model, question)).collect()
     }
 
-    fn span(&self, prompts: usize) -> tracing::Span {
+    pub(super) fn span(&self, prompts: usize) -> tracing::Span {
         let model = self.version.model.id().as_str();
         let (kind, provider) = match self.engine {
             Engine::Local(_) => ("internal", names::PROVIDER),

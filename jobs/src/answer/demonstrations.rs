@@ -7,9 +7,9 @@ use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
 use empiric_schema::version::Demonstrations;
 
-use super::answerer::Question;
 use super::bm25::{Bm25, words};
 use super::error::AnswerError;
+use super::question::Question;
 use crate::items::read_items;
 
 /// A pool of examples and the way to choose from it.

@@ -11,8 +11,8 @@ use empiric_endpoint::{
 use empiric_schema::spec::EndpointSpec;
 use empiric_schema::version::Decoding;
 
-use super::answerer::{Answer, AnswerObserver};
 use super::error::AnswerError;
+use super::question::{Answer, AnswerObserver};
 use crate::model::{Finish, Flow, Message, Role, Totals};
 
 /// A client of the server. Cheap to clone; clones share connections and rate limits.

@@ -1,7 +1,8 @@
 //! How likely a version finds given texts as the whole answer to a question.
 
-use super::answerer::{Answerer, Question};
+use super::answerer::Answerer;
 use super::error::AnswerError;
+use super::question::Question;
 use crate::model::{
     Candidates, Flow, Likelihood, LoadedModel, ModelError, Observer, ScoreOptions, Totals, TurnEnd, score,
 };
