@@ -16,5 +16,6 @@ pub mod meter;
 pub mod model;
 pub mod model_cache;
 pub mod progress;
+pub mod retrieve;
 pub mod runner;
 pub mod train;

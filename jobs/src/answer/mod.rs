@@ -4,12 +4,12 @@
 //! answer is worth is left to [`crate::grade`].
 
 mod answerer;
-mod bm25;
 mod chat;
 mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod looked_up;
 mod question;
 mod score;
 mod stream;
