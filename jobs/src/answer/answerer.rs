@@ -13,7 +13,7 @@ use super::error::AnswerError;
 use super::looked_up::WithPassages;
 use super::question::{Answer, AnswerObserver, Question};
 use crate::model::{
-    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision,
+    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision, Sampling,
     Totals, generate,
 };
 use crate::model_cache::ModelCache;
@@ -26,6 +26,7 @@ pub struct Answerer {
     version: SystemVersion,
     engine: Engine,
     demonstrations: Selector,
+    sampling: Sampling,
     retriever: Option<Retriever>,
 }
 
@@ -75,7 +76,7 @@ impl Answerer {
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
         let retriever = open_retriever(&version, inputs, models)?;
         let engine = Engine::open(&version, inputs, options, models)?;
-        Ok(Self { version, engine, demonstrations, retriever })
+        Ok(Self { version, engine, demonstrations, sampling: Sampling::Greedy, retriever })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -94,7 +95,12 @@ impl Answerer {
             false => open_retriever(&version, inputs, &ModelCache::default())?,
         };
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
-        Ok(Self { version, engine, demonstrations, retriever })
+        Ok(Self { version, engine, demonstrations, sampling: self.sampling, retriever })
+    }
+
+    /// The same version, with tokens picked in another way than its own, which is greedy.
+    pub fn with_sampling(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     /// The version that answers.
@@ -168,7 +174,10 @@ impl Answerer {
         let _entered = span.enter();
         let (flow, totals) = match &self.engine {
             Engine::Local(model) => self.answer_locally(model, chats, batch, observer)?,
-            Engine::Endpoint(model) => model.answer_each(chats, &self.version.decoding, batch, observer)?,
+            Engine::Endpoint(model) => {
+                let decoding = &self.version.decoding;
+                model.answer_each(chats, decoding, self.sampling, batch, observer)?
+            },
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
         span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
@@ -194,7 +203,13 @@ impl Answerer {
     pub(super) fn options(&self) -> GenerationOptions<'_> {
         let decoding = &self.version.decoding;
         let max_tokens = decoding.max_tokens as usize;
-        GenerationOptions { max_tokens, stop: &decoding.stop, batch: 1, ..Default::default() }
+        GenerationOptions {
+            max_tokens,
+            stop: &decoding.stop,
+            batch: 1,
+            sampling: self.sampling,
+            ..Default::default()
+        }
     }
 
     /// The loaded model.

@@ -1,7 +1,7 @@
 //! The job kind `embed`: texts become vectors.
 
 use empiric_schema::artifact::ArtifactRef;
-use empiric_schema::job::{EmbedParams, TextLine, VECTORS_FILE};
+use empiric_schema::job::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(context: Context<'_>, params: &EmbedParams) -> Result<Done, Jo
     }
     let mut progress = ProgressFile::open(context.folder)?;
     progress.write(&context.progress("load", 0, lines.len() as u64, "text"))?;
-    let load = || Ok::<_, JobError>(SentenceEncoder::load(&paths(context, params)?)?);
+    let load = || Ok::<_, JobError>(SentenceEncoder::load(&encoder_paths(context, &params.encoder)?)?);
     let encoder = context.models.get_or_load(&params.encoder.artifacts(), load)?;
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     let mut run = Run::new(context, &mut progress, lines.len());
@@ -34,9 +34,9 @@ pub(crate) fn run(context: Context<'_>, params: &EmbedParams) -> Result<Done, Jo
     run.finish(vectors)
 }
 
-fn paths(context: Context<'_>, params: &EmbedParams) -> Result<EncoderPaths, JobError> {
+/// Where the encoder's files lie.
+pub(super) fn encoder_paths(context: Context<'_>, files: &EncoderFiles) -> Result<EncoderPaths, JobError> {
     let input = |artifact: &ArtifactRef| context.input(artifact).cloned();
-    let files = &params.encoder;
     Ok(EncoderPaths {
         weights: input(&files.weights)?,
         config: input(&files.config)?,
