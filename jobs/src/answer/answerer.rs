@@ -13,8 +13,8 @@ use super::error::AnswerError;
 use super::looked_up::WithPassages;
 use super::question::{Answer, AnswerObserver, Question};
 use crate::model::{
-    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision, Sampling,
-    Totals, generate,
+    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision,
+    Sampling, Totals, generate,
 };
 use crate::model_cache::ModelCache;
 use crate::retrieve::Retriever;
@@ -150,10 +150,12 @@ impl Answerer {
         }
         let mut asked = Vec::new();
         for index in 0..questions.len() {
-            match looked_up.abstention(index) {
-                None => asked.push(index),
-                Some(answer) if observer.answered(index, answer) == Flow::Stop => return Ok(Flow::Stop),
-                Some(_) => {}
+            let Some(answer) = looked_up.abstention(index) else {
+                asked.push(index);
+                continue;
+            };
+            if observer.answered(index, answer) == Flow::Stop {
+                return Ok(Flow::Stop);
             }
         }
         let chats: Vec<Vec<Message>> = asked.iter().map(|index| looked_up.chat(*index)).collect();
@@ -177,7 +179,7 @@ impl Answerer {
             Engine::Endpoint(model) => {
                 let decoding = &self.version.decoding;
                 model.answer_each(chats, decoding, self.sampling, batch, observer)?
-            },
+            }
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
         span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);

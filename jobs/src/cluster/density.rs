@@ -29,10 +29,8 @@ pub(crate) fn labels(vectors: &[Vec<f32>], seed: u64) -> Result<Vec<Option<usize
 
 fn by_density(vectors: &[Vec<f32>], least: usize) -> Result<Vec<Option<usize>>, String> {
     // Trees of neighbours do not pay in hundreds of dimensions.
-    let settings = HdbscanHyperParams::builder()
-        .min_cluster_size(least)
-        .nn_algorithm(NnAlgorithm::BruteForce)
-        .build();
+    let settings =
+        HdbscanHyperParams::builder().min_cluster_size(least).nn_algorithm(NnAlgorithm::BruteForce).build();
     let owned = vectors.to_vec();
     let found = Hdbscan::new(&owned, settings).cluster().map_err(|error| error.to_string())?;
     Ok(found.into_iter().map(|label| usize::try_from(label).ok()).collect())

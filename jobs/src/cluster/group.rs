@@ -93,7 +93,9 @@ mod tests {
         let groups = groups(points, 1).unwrap();
         let shown: Vec<(Category, bool, Vec<&str>)> = groups
             .iter()
-            .map(|group| (group.category, group.is_noise, group.points.iter().map(|p| p.id.as_str()).collect()))
+            .map(|group| {
+                (group.category, group.is_noise, group.points.iter().map(|p| p.id.as_str()).collect())
+            })
             .collect();
         let expected =
             vec![(Category::Format, true, vec!["d"]), (Category::Knowledge, true, vec!["b", "c", "a"])];

@@ -8,7 +8,6 @@ mod kmeans;
 mod terms;
 mod track;
 
-pub(crate) use density::labels;
 pub(crate) use group::{Group, Point, groups};
 pub(crate) use terms::top_terms;
 pub(crate) use track::{Followed, follow};

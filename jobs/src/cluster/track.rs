@@ -35,8 +35,11 @@ pub(crate) fn follow(
         }
     }
     let mut last = previous.iter().filter_map(|cluster| number(&cluster.name)).max().unwrap_or(0);
-    let mut name = |group: &Group<'_>, continued: Option<usize>| match continued.map(|place| &previous[place]) {
-        Some(cluster) => Followed { name: cluster.name.clone(), fixed: fixed(cluster, failing), continues: true },
+    let mut name = |group: &Group<'_>, continued: Option<usize>| match continued.map(|place| &previous[place])
+    {
+        Some(cluster) => {
+            Followed { name: cluster.name.clone(), fixed: fixed(cluster, failing), continues: true }
+        }
         None if group.is_noise => Followed { name: OTHER.to_owned(), fixed: 0, continues: false },
         None => {
             last += 1;

@@ -24,7 +24,9 @@ use crate::progress::ProgressFile;
 pub(crate) fn run(context: Context<'_>, params: &ClusterParams) -> Result<Done, JobError> {
     let items = read_items(context.input(&params.items)?)?;
     let failures: Vec<ItemDiagnosis> =
-        read_lines(context.input(&params.probes)?, "a line of a probe job's output", |_: &ItemDiagnosis| Ok(()))?;
+        read_lines(context.input(&params.probes)?, "a line of a probe job's output", |_: &ItemDiagnosis| {
+            Ok(())
+        })?;
     tracing::Span::current().record("failures", failures.len());
     let previous: Vec<Cluster> = match &params.previous {
         Some(previous) => read_lines(context.input(previous)?, "a cluster", |_: &Cluster| Ok(()))?,
@@ -95,8 +97,9 @@ fn points<'a>(failures: &'a [ItemDiagnosis], items: &[&'a Item], vectors: &Vecto
 }
 
 fn clusters(groups: Vec<Group<'_>>, followed: Vec<Followed>) -> Vec<Cluster> {
-    let inputs = |group: &Group<'_>| group.points.iter().map(|point| point.input).collect::<Vec<&str>>();
-    let terms = top_terms(&groups.iter().map(inputs).collect::<Vec<_>>());
+    let inputs: Vec<Vec<&str>> =
+        groups.iter().map(|group| group.points.iter().map(|point| point.input).collect()).collect();
+    let terms = top_terms(&inputs);
     let cluster = |((group, followed), terms): ((Group<'_>, Followed), Vec<String>)| Cluster {
         name: followed.name,
         terms,

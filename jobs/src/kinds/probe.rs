@@ -219,8 +219,11 @@ fn summary(lines: &[ItemDiagnosis]) -> DiagnosisSummary {
 /// Such as `12 failures: 7 knowledge, 5 format`.
 fn message(lines: &[ItemDiagnosis]) -> String {
     let count = |category: Category| lines.iter().filter(|line| line.category == category).count();
-    let mut counts: Vec<(usize, Category)> =
-        Category::ALL.into_iter().map(|category| (count(category), category)).filter(|(n, _)| *n > 0).collect();
+    let mut counts: Vec<(usize, Category)> = Category::ALL
+        .into_iter()
+        .map(|category| (count(category), category))
+        .filter(|(n, _)| *n > 0)
+        .collect();
     counts.sort_by_key(|(count, category)| (std::cmp::Reverse(*count), *category));
     let parts: Vec<String> =
         counts.iter().map(|(count, category)| format!("{count} {}", category.words())).collect();

@@ -105,7 +105,9 @@ impl<'a> Case<'a> {
             Probe::ShorterContext => self.clutter(repaired),
             Probe::GoldPassage => self.missing(),
             Probe::ToolResult => (Category::Tool, "right once the reckoning is done for it".to_owned()),
-            Probe::Samples => (Category::Unreliable, format!("{passed} of {} samples are right", outcomes.len())),
+            Probe::Samples => {
+                (Category::Unreliable, format!("{passed} of {} samples are right", outcomes.len()))
+            }
             Probe::OtherModel => (Category::Capability, format!("the model {changed} answers it")),
             // What was recorded is read again by the desk, which closes cases itself.
             Probe::Recheck | Probe::LenientGrader => return,
@@ -117,7 +119,9 @@ impl<'a> Case<'a> {
         let saved = self.recorded.prompt_tokens.saturating_sub(repaired.prompt_tokens);
         match saved > LONG_CONTEXT {
             true => (Category::LongContext, format!("right with {saved} tokens of context less")),
-            false => (Category::ContextClutter, "right with the gold passage alone, shown among others".to_owned()),
+            false => {
+                (Category::ContextClutter, "right with the gold passage alone, shown among others".to_owned())
+            }
         }
     }
 
@@ -127,7 +131,9 @@ impl<'a> Case<'a> {
             Some(Shown::Missed) => {
                 (Category::RetrievalMiss, format!("right with a passage of {document}, which was not found"))
             }
-            _ => (Category::Knowledge, format!("right with a passage of {document}, and nothing is looked up")),
+            _ => {
+                (Category::Knowledge, format!("right with a passage of {document}, and nothing is looked up"))
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 
 mod case;
 mod desk;
+#[cfg(test)]
+mod example;
 mod lenient;
 mod passages;
 mod recheck;

@@ -134,12 +134,11 @@ fn exclude(one: &[Token], other: &[Token]) -> bool {
     if let (Some(one), Some(other)) = (quantity(one), quantity(other)) {
         // Without units it may be another way to count, such as 6 and 18 o'clock.
         let halves = [Some("am"), Some("pm")];
-        let is_other_half = one.unit != other.unit && halves.contains(&one.unit) && halves.contains(&other.unit);
+        let is_other_half =
+            one.unit != other.unit && halves.contains(&one.unit) && halves.contains(&other.unit);
         return is_other_half || one.unit.is_some() && one.unit == other.unit && !one.is(other.number);
     }
-    let says = |tokens: &[Token], wanted: &str| {
-        matches!(tokens.first(), Some(Token { value: Value::Word(word), .. }) if word == wanted)
-    };
+    let says = |tokens: &[Token], wanted: &str| matches!(tokens.first(), Some(Token { value: Value::Word(word), .. }) if word == wanted);
     says(one, "yes") && says(other, "no") || says(one, "no") && says(other, "yes")
 }
 

@@ -45,8 +45,9 @@ impl Work {
             return None;
         }
         let pairs = given.iter().flat_map(|given| stated.iter().map(move |stated| (*given, *stated)));
-        let (expression, stated) =
-            pairs.into_iter().find_map(|(given, stated)| Some((expression(given, stated, wanted)?, stated)))?;
+        let (expression, stated) = pairs
+            .into_iter()
+            .find_map(|(given, stated)| Some((expression(given, stated, wanted)?, stated)))?;
         let result = NUMBER.as_ref().and_then(|number| number.find(answer)).map(|found| found.as_str());
         let result = result.map_or_else(|| wanted.number.to_string(), str::to_owned);
         Some(Self { text: format!("{expression} = {result}"), from_passage: vec![stated.number] })
@@ -96,7 +97,9 @@ impl Operand {
                 let value = number / 100.0;
                 Self { value, text: format!("{value:.2}") }
             }
-            (Some("pound"), _) if number.fract() != 0.0 => Self { value: number, text: format!("{number:.2}") },
+            (Some("pound"), _) if number.fract() != 0.0 => {
+                Self { value: number, text: format!("{number:.2}") }
+            }
             _ => Self { value: number, text: number.to_string() },
         }
     }
@@ -113,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_tag_says_the_work_and_which_numbers_the_question_does_not_give() {
-        let work = Work::tagged(&item("Deposit for £1,450?", r#""435""#, r#"["x","work: 1450 * 30 / 100 = 435"]"#));
+        let work =
+            Work::tagged(&item("Deposit for £1,450?", r#""435""#, r#"["x","work: 1450 * 30 / 100 = 435"]"#));
         let work = work.unwrap();
         assert_eq!((work.text.as_str(), work.from_passage), ("1450 * 30 / 100 = 435", vec![30.0]));
         assert_eq!(Work::tagged(&item("q", r#""435""#, r#"["x"]"#)), None);

@@ -52,9 +52,7 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::TrainSft(params) => train_sft::run(context, params),
         JobKind::Probe(params) => probe::run(context, params),
         JobKind::Cluster(params) => cluster::run(context, params),
-        kind @ (JobKind::Index(_)
-        | JobKind::Examples(_)
-        | JobKind::Baseline(_)) => {
+        kind @ (JobKind::Index(_) | JobKind::Examples(_) | JobKind::Baseline(_)) => {
             Err(JobError::Parameters(format!("jobs of kind `{}` are not built yet", kind.name())))
         }
         JobKind::Command { .. } => {

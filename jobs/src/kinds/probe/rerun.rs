@@ -70,8 +70,7 @@ impl<'a> Rerun<'a> {
 
     fn report(&mut self) -> Result<(), JobError> {
         let done = self.outcomes.iter().flatten().count() as u64;
-        let mut line =
-            self.context.progress(phase(self.probe), done, self.asked.len() as u64, "answer");
+        let mut line = self.context.progress(phase(self.probe), done, self.asked.len() as u64, "answer");
         let passed = self.outcomes.iter().flatten().filter(|outcome| outcome.passed).count();
         line.metrics.insert("passed".to_owned(), passed as f64);
         Ok(self.progress.write(&line)?)

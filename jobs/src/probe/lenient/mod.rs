@@ -7,5 +7,5 @@ mod token;
 mod unit;
 
 pub(crate) use grader::LenientGrader;
-pub(crate) use says::{Quantity, holds, quantities, quantity, says};
+pub(crate) use says::{Quantity, holds, quantities, quantity};
 pub(crate) use token::{Token, Value, on_keyboard, tokens};

@@ -166,7 +166,8 @@ fn word_at(text: &[Token], place: usize) -> Option<&str> {
 
 /// Whether one of the three words before, in the same clause, denies what stands here.
 fn is_denied(text: &[Token], place: usize) -> bool {
-    const DENIALS: [&str; 9] = ["not", "no", "never", "nor", "neither", "without", "except", "unlike", "instead"];
+    const DENIALS: [&str; 9] =
+        ["not", "no", "never", "nor", "neither", "without", "except", "unlike", "instead"];
     let from = (0..place).rev().take_while(|before| text[before + 1].gap != Gap::Clause).take(3);
     from.into_iter().any(|before| word_at(text, before).is_some_and(|word| DENIALS.contains(&word)))
 }

@@ -91,7 +91,8 @@ impl Scanner<'_> {
     fn digits(&mut self) {
         let sign = usize::from(self.rest.starts_with('-'));
         let length = sign + number_length(&self.rest[sign..]);
-        let glued = self.rest[length..].chars().take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum();
+        let letters = self.rest[length..].chars().take_while(|c| c.is_alphabetic());
+        let glued: usize = letters.map(char::len_utf8).sum();
         let letters = &self.rest[length..length + glued];
         if letters.is_empty() || unit::of_word(letters).is_some() {
             let value = number(&self.rest[..length]);
@@ -202,7 +203,8 @@ fn without_articles(tokens: Vec<Token>) -> Vec<Token> {
     let mut pending = Gap::Space;
     for mut token in tokens {
         let gap = token.gap.max(pending);
-        let is_article = matches!(&token.value, Value::Word(word) if ["a", "an", "the"].contains(&word.as_str()));
+        let is_article =
+            matches!(&token.value, Value::Word(word) if ["a", "an", "the"].contains(&word.as_str()));
         pending = if is_article { gap } else { Gap::Space };
         if !is_article {
             token.gap = gap;
