@@ -5,6 +5,7 @@
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod index;
 pub mod score;
 pub mod train_sft;
 
