@@ -8,12 +8,11 @@ use empiric_schema::id::ItemId;
 use empiric_schema::job::{CLUSTERS_FILE, ClusterParams, Findings};
 
 use super::context::{Context, Done, json_lines};
-use super::embed::encoder_paths;
+use super::embed::embed;
 use crate::cluster::{Followed, Group, Point, follow, groups, top_terms};
-use crate::embed::{EmbedObserver, SentenceEncoder, Vectors};
+use crate::embed::Vectors;
 use crate::error::JobError;
 use crate::items::{read_items, read_lines};
-use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
 
 /// Embeds failures, groups them, and leaves [`CLUSTERS_FILE`].
@@ -33,7 +32,7 @@ pub(crate) fn run(context: Context<'_>, params: &ClusterParams) -> Result<Done, 
         None => Vec::new(),
     };
     let items = asked(&items, &failures)?;
-    let vectors = embed(context, params, &failures, &items)?;
+    let vectors = embedded(context, params, &failures, &items)?;
     let points = points(&failures, &items, &vectors);
     let groups = groups(points, context.file.spec.seed).map_err(JobError::Panic)?;
     let failing: HashSet<&ItemId> = failures.iter().map(|failure| &failure.id).collect();
@@ -63,27 +62,20 @@ fn asked<'a>(items: &'a [Item], failures: &[ItemDiagnosis]) -> Result<Vec<&'a It
 }
 
 /// Vectors of each input with the signature of its failure: the category and the reason.
-fn embed(
+fn embedded(
     context: Context<'_>,
     params: &ClusterParams,
     failures: &[ItemDiagnosis],
     items: &[&Item],
 ) -> Result<Vectors, JobError> {
     let mut progress = ProgressFile::open(context.folder)?;
-    progress.write(&context.progress("load", 0, failures.len() as u64, "failure"))?;
-    let load = || Ok::<_, JobError>(SentenceEncoder::load(&encoder_paths(context, &params.encoder)?)?);
-    let encoder = context.models.get_or_load(&params.encoder.artifacts(), load)?;
+    progress.write(&context.progress("load", 0, failures.len() as u64, "text"))?;
     let text = |(failure, item): (&ItemDiagnosis, &&Item)| {
         format!("{}\n{}: {}", item.input, failure.category.words(), failure.why)
     };
     let texts: Vec<String> = failures.iter().zip(items).map(text).collect();
-    let mut watch = Watch { context, progress: &mut progress, texts: texts.len(), failure: None };
-    let vectors = encoder.embed_watched(&texts, &mut watch)?;
-    match (watch.failure.take(), vectors) {
-        (Some(failure), _) => Err(failure),
-        (None, Some(vectors)) => Ok(vectors),
-        (None, None) => Err(JobError::Panic("embedding ended before all texts had vectors".to_owned())),
-    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    embed(context, &params.encoder, &mut progress, &texts)
 }
 
 fn points<'a>(failures: &'a [ItemDiagnosis], items: &[&'a Item], vectors: &Vectors) -> Vec<Point<'a>> {
@@ -127,38 +119,4 @@ fn figures(
         ("fixed", earlier.difference(failing).count()),
     ];
     figures.map(|(name, value)| (name.to_owned(), value as f64)).into()
-}
-
-/// Keeps to the budget while failures are embedded.
-struct Watch<'a> {
-    context: Context<'a>,
-    progress: &'a mut ProgressFile,
-    texts: usize,
-    failure: Option<JobError>,
-}
-
-impl Watch<'_> {
-    fn begin_pass(&mut self, done: usize, totals: Totals) -> Result<(), JobError> {
-        if let Some(over) = self.context.exceeded(totals, done, self.texts) {
-            return Err(over);
-        }
-        self.context.meter.set_tokens(totals);
-        if self.progress.is_due() {
-            let line = self.context.progress("embed", done as u64, self.texts as u64, "failure");
-            self.progress.write(&line)?;
-        }
-        Ok(())
-    }
-}
-
-impl EmbedObserver for Watch<'_> {
-    fn before_pass(&mut self, done: usize, totals: Totals) -> Flow {
-        match self.begin_pass(done, totals) {
-            Ok(()) => Flow::Continue,
-            Err(error) => {
-                self.failure = Some(error);
-                Flow::Stop
-            }
-        }
-    }
 }

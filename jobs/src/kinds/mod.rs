@@ -6,6 +6,7 @@ pub mod cluster;
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod index;
 pub mod probe;
 pub mod score;
 pub mod train_sft;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::Spend;
 use crate::spec::EndpointSpec;
+use crate::version::AnsweringModel;
 
 pub use baseline::{BaselineMethod, BaselineParams};
 pub use cluster::{CLUSTERS_FILE, ClusterParams};
@@ -184,6 +185,15 @@ impl JobSpec {
             JobKind::Probe(params) => params.version.model.endpoint(),
             _ => None,
         }
+    }
+
+    /// All endpoints that the job may ask: that of its version, and those of other models.
+    pub fn endpoints(&self) -> Vec<&EndpointSpec> {
+        let others = match &self.kind {
+            JobKind::Probe(params) => params.models.as_slice(),
+            _ => &[],
+        };
+        self.endpoint().into_iter().chain(others.iter().filter_map(AnsweringModel::endpoint)).collect()
     }
 }
 
