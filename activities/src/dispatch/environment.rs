@@ -21,11 +21,12 @@ pub(super) const FOLDER: &str = "EMPIRIC_JOB_DIR";
 /// The variables with the keys of the endpoints that a job asks. Only that job sees them, and no worker reads
 /// them.
 pub(super) fn key_variables(job: &JobSpec) -> Vec<&str> {
-    let variable = |key: &'_ SecretRef| match key {
-        SecretRef::Env(name) => Some(name.as_str()),
-        SecretRef::File(_) => None,
+    let keys = job.endpoints().into_iter().filter_map(|endpoint| endpoint.api_key.as_ref());
+    let variable = |key| match key {
+        &SecretRef::Env(ref name) => Some(name.as_str()),
+        &SecretRef::File(_) => None,
     };
-    job.endpoints().into_iter().filter_map(|endpoint| variable(endpoint.api_key.as_ref()?)).collect()
+    keys.filter_map(variable).collect()
 }
 
 /// Those of the variables that a job may see; `keys` are some that it needs besides.

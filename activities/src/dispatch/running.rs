@@ -82,7 +82,7 @@ impl Launch<'_> {
             folder: self.folder,
             token: self.token,
             threads: self.threads,
-            keys: self.keys.clone(),
+            keys: self.keys,
             variables,
         };
         Ok(Running::new(program.start(output)?, done, None))

@@ -125,8 +125,10 @@ impl JobKind {
             Self::Evaluate(params) => params.version.model.artifacts(),
             Self::Score(params) => params.version.model.artifacts(),
             Self::Embed(params) => params.encoder.artifacts(),
-            Self::Probe(params) => params.version.model.artifacts(),
-            Self::TrainSft(_)
+            // Other models would take the place of the version's, and their keys are not a runner's to know.
+            Self::Probe(params) if params.models.is_empty() => params.version.model.artifacts(),
+            Self::Probe(_)
+            | Self::TrainSft(_)
             | Self::Index(_)
             | Self::Cluster(_)
             | Self::Examples(_)
