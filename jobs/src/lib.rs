@@ -6,6 +6,7 @@
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
+mod cluster;
 pub mod durable_file;
 pub mod embed;
 pub mod error;
@@ -15,6 +16,8 @@ mod kinds;
 pub mod meter;
 pub mod model;
 pub mod model_cache;
+mod probe;
 pub mod progress;
+pub mod retrieve;
 pub mod runner;
 pub mod train;

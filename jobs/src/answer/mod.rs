@@ -4,16 +4,20 @@
 //! answer is worth is left to [`crate::grade`].
 
 mod answerer;
-mod bm25;
+mod chat;
 mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod looked_up;
+mod question;
 mod score;
+mod stream;
 mod trimmed;
 
-pub use answerer::{Answer, AnswerObserver, Answerer, Question};
+pub use answerer::Answerer;
 pub use endpoint::EndpointModel;
 pub use engine::Engine;
 pub use error::AnswerError;
+pub use question::{Answer, AnswerObserver, Question};
 pub use score::{ScoredQuestion, TextScores};

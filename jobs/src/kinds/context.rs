@@ -89,7 +89,8 @@ impl Context<'_> {
     /// The budget that work up to these totals would exceed.
     pub(crate) fn exceeded(&self, totals: Totals, done: usize, total: usize) -> Option<JobError> {
         let reserve = &self.file.spec.reserve;
-        let tokens = (totals.prompt_tokens + totals.completion_tokens) as f64;
+        let all = self.meter.with_earlier(totals);
+        let tokens = (all.prompt_tokens + all.completion_tokens) as f64;
         let limits = [
             ("tokens", tokens, reserve.tokens as f64),
             ("device seconds", self.meter.seconds(), reserve.device_seconds),

@@ -2,9 +2,12 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
+pub mod cluster;
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod index;
+pub mod probe;
 pub mod score;
 pub mod train_sft;
 

@@ -15,9 +15,13 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod probe_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
