@@ -6,6 +6,7 @@
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
+pub mod baseline;
 pub mod durable_file;
 pub mod embed;
 pub mod error;
@@ -17,4 +18,5 @@ pub mod model;
 pub mod model_cache;
 pub mod progress;
 pub mod runner;
+pub mod tools;
 pub mod train;

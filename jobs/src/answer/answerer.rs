@@ -1,7 +1,8 @@
 //! From a question to a chat, through the model, to an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::version::SystemVersion;
@@ -11,12 +12,14 @@ use super::demonstrations::Selector;
 use super::engine::Engine;
 use super::error::AnswerError;
 use super::question::{Answer, AnswerObserver, Question};
+use super::tooled::Tooled;
 use crate::model::{
     Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, ModelError, Observer, Precision, Totals,
     generate,
 };
 use crate::model_cache::ModelCache;
 use crate::telemetry_names as names;
+use crate::tools::Toolbox;
 
 /// A system version, loaded and ready to answer.
 #[derive(Debug, Clone)]
@@ -24,6 +27,7 @@ pub struct Answerer {
     version: SystemVersion,
     engine: Engine,
     demonstrations: Selector,
+    toolbox: Option<Arc<Toolbox>>,
 }
 
 impl Answerer {
@@ -70,8 +74,9 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
         let engine = Engine::open(&version, inputs, options, models)?;
-        Ok(Self { version, engine, demonstrations })
+        Ok(Self { version, engine, demonstrations, toolbox })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -85,8 +90,9 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
-        Ok(Self { version, engine, demonstrations })
+        Ok(Self { version, engine, demonstrations, toolbox })
     }
 
     /// The version that answers.
@@ -127,16 +133,37 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(questions.len());
         let _entered = span.enter();
-        let (flow, totals) = match &self.engine {
-            Engine::Local(model) => self.answer_locally(model, questions, batch, observer)?,
-            Engine::Endpoint(model) => {
-                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
-                model.answer_each(&chats, &self.version.decoding, batch, observer)?
+        let (flow, totals) = match &self.toolbox {
+            Some(toolbox) => {
+                let mut tooled = Tooled { toolbox, questions, observer };
+                self.ask_each(questions, batch, &mut tooled)?
             }
+            None => self.ask_each(questions, batch, observer)?,
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
         span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
         Ok(flow)
+    }
+
+    fn ask_each(
+        &self,
+        questions: &[Question<'_>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<(Flow, Totals), AnswerError> {
+        match (&self.version.decoding.labels, &self.engine) {
+            (Some(labels), _) => self.label_each(labels, questions, batch, observer),
+            (None, Engine::Local(model)) => self.answer_locally(model, questions, batch, observer),
+            (None, Engine::Endpoint(model)) => {
+                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
+                model.answer_each(&chats, &self.version.decoding, batch, observer)
+            }
+        }
+    }
+
+    /// Whether an answer's text is only known when it is whole.
+    pub(super) fn answers_whole(&self) -> bool {
+        self.toolbox.is_some() || self.version.decoding.labels.is_some()
     }
 
     fn answer_locally(
@@ -208,12 +235,25 @@ impl Answerer {
     }
 }
 
+fn toolbox(
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+) -> Result<Option<Arc<Toolbox>>, AnswerError> {
+    let load = |tools| Toolbox::load(tools, inputs).map(Arc::new);
+    Ok(version.tools.as_ref().map(load).transpose()?)
+}
+
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
     let is_endpoint = version.model.endpoint().is_some();
+    let labels = version.decoding.labels.as_ref();
     let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
         "the prompt has an answer cue, and a chat interface does not let an answer be begun"
     } else if is_endpoint && version.adapter.is_some() {
         "the model is behind an endpoint, which takes no adapter"
+    } else if is_endpoint && labels.is_some() {
+        "the model is behind an endpoint, and a chat interface does not say how likely labels are"
+    } else if labels.is_some_and(|scoring| !are_labels(&scoring.labels)) {
+        "the labels to choose from must be different texts, two at least"
     } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
@@ -222,6 +262,11 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
+}
+
+fn are_labels(labels: &[String]) -> bool {
+    let different: BTreeSet<&String> = labels.iter().collect();
+    different.len() == labels.len() && labels.len() > 1
 }
 
 /// Turns generated tokens into answers.
@@ -242,8 +287,9 @@ impl Observer for Forward<'_> {
     }
 }
 
-struct Collect {
-    answers: Vec<Option<Answer>>,
+/// Keeps all answers.
+pub(super) struct Collect {
+    pub(super) answers: Vec<Option<Answer>>,
 }
 
 impl AnswerObserver for Collect {

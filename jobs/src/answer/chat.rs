@@ -1,8 +1,11 @@
 //! From a question to a chat.
 
+use empiric_schema::data::Item;
+
 use super::answerer::Answerer;
 use super::question::Question;
 use crate::model::{Message, Role};
+use crate::tools::shown_answer;
 
 /// What the user template's place for the input looks like.
 pub(super) const INPUT_PLACE: &str = "{{input}}";
@@ -18,10 +21,15 @@ impl Answerer {
         }
         for item in self.demonstrations().choose(question) {
             messages.push(user(&item.input));
-            let shown = format!("{}{}", prompt.answer_cue, item.expected.shown());
-            messages.push(Message::new(Role::Assistant, shown));
+            messages.push(Message::new(Role::Assistant, self.shown(item)));
         }
         messages.push(user(question.input));
         messages
+    }
+
+    /// What the assistant says to an item in a demonstration, and in an example to learn from.
+    pub(crate) fn shown(&self, item: &Item) -> String {
+        let version = self.version();
+        format!("{}{}", version.prompt.answer_cue, shown_answer(version, item))
     }
 }

@@ -10,12 +10,15 @@ mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod labels;
 mod question;
 mod score;
 mod stream;
+mod tooled;
 mod trimmed;
 
 pub use answerer::Answerer;
+pub(crate) use bm25::words;
 pub use endpoint::EndpointModel;
 pub use engine::Engine;
 pub use error::AnswerError;

@@ -1,6 +1,7 @@
 //! What is asked of a version, and what it said.
 
 use empiric_schema::id::ItemId;
+use empiric_schema::job::ToolCall;
 
 use crate::model::{Finish, Flow, Generated, Totals};
 
@@ -22,8 +23,10 @@ impl<'a> From<&'a str> for Question<'a> {
 /// What the system said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The answer, cut at stop texts and trimmed.
+    /// The answer, cut at stop texts and trimmed, with the results of tools in it.
     pub text: String,
+    /// Calls of tools that stood in it.
+    pub calls: Vec<ToolCall>,
     /// Length of the prompt in tokens.
     pub prompt_tokens: u32,
     /// Length of the answer in tokens.
@@ -36,6 +39,7 @@ impl Answer {
     pub(super) fn new(prompt_tokens: usize, generated: Generated) -> Self {
         Self {
             text: generated.text.trim().to_owned(),
+            calls: Vec::new(),
             prompt_tokens: prompt_tokens as u32,
             completion_tokens: generated.tokens.len() as u32,
             finish: generated.finish,

@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
-use empiric_schema::job::{Findings, JobFile, OUTPUT_FOLDER, OutputFile, Progress};
+use empiric_schema::job::{
+    EncoderFiles, EvaluationSummary, Findings, ItemResult, JobFile, OUTPUT_FOLDER, OutputFile, Progress,
+    RESULTS_FILE,
+};
 
 use crate::durable_file::{self, WriteError};
+use crate::embed::EncoderPaths;
 use crate::error::{DOLLARS, JobError};
 use crate::meter::Meter;
 use crate::model::Totals;
@@ -52,6 +56,17 @@ impl Context<'_> {
     pub(crate) fn input(&self, artifact: &ArtifactRef) -> Result<&PathBuf, JobError> {
         let digest = &artifact.digest;
         self.file.inputs.get(digest).ok_or_else(|| JobError::MissingInput(digest.clone()))
+    }
+
+    /// Where the files of an encoder lie.
+    pub(crate) fn encoder(&self, files: &EncoderFiles) -> Result<EncoderPaths, JobError> {
+        let input = |artifact: &ArtifactRef| self.input(artifact).cloned();
+        Ok(EncoderPaths {
+            weights: input(&files.weights)?,
+            config: input(&files.config)?,
+            tokenizer: input(&files.tokenizer)?,
+            settings: files.settings.as_ref().map(input).transpose()?,
+        })
     }
 
     /// Writes an output file whole.
@@ -123,4 +138,15 @@ pub(crate) fn select<'a>(items: &'a [Item], positions: &[u32]) -> Result<Vec<&'a
     };
     let find = |position: &u32| items.get(*position as usize).ok_or_else(|| outside(*position));
     positions.iter().map(find).collect()
+}
+
+/// The grades of all items, one character each.
+pub(crate) fn summarise(results: &[ItemResult]) -> EvaluationSummary {
+    let mark = |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
+    EvaluationSummary {
+        passed: mark(|result| result.passed),
+        harmful: mark(|result| result.harmful),
+        results: RESULTS_FILE.to_owned(),
+        retrieval: None,
+    }
 }

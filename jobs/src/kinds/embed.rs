@@ -1,12 +1,11 @@
 //! The job kind `embed`: texts become vectors.
 
-use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::job::{EmbedParams, TextLine, VECTORS_FILE};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::context::{Context, Done};
-use crate::embed::{EmbedObserver, EncoderPaths, SentenceEncoder, Vectors};
+use crate::embed::{EmbedObserver, SentenceEncoder, Vectors};
 use crate::error::JobError;
 use crate::items::read_lines;
 use crate::model::{Flow, Totals};
@@ -29,23 +28,12 @@ pub(crate) fn run(context: Context<'_>, params: &EmbedParams) -> Result<Done, Jo
     }
     let mut progress = ProgressFile::open(context.folder)?;
     progress.write(&context.progress("load", 0, lines.len() as u64, "text"))?;
-    let load = || Ok::<_, JobError>(SentenceEncoder::load(&paths(context, params)?)?);
+    let load = || Ok::<_, JobError>(SentenceEncoder::load(&context.encoder(&params.encoder)?)?);
     let encoder = context.models.get_or_load(&params.encoder.artifacts(), load)?;
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
     let mut run = Run::new(context, &mut progress, lines.len());
     let vectors = encoder.embed_watched(&texts, &mut run)?;
     run.finish(vectors)
-}
-
-fn paths(context: Context<'_>, params: &EmbedParams) -> Result<EncoderPaths, JobError> {
-    let input = |artifact: &ArtifactRef| context.input(artifact).cloned();
-    let files = &params.encoder;
-    Ok(EncoderPaths {
-        weights: input(&files.weights)?,
-        config: input(&files.config)?,
-        tokenizer: input(&files.tokenizer)?,
-        settings: files.settings.as_ref().map(input).transpose()?,
-    })
 }
 
 /// The state of a job while passes go on.

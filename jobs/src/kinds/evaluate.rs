@@ -1,9 +1,9 @@
 //! The job kind `evaluate`: a version answers items, the answers are graded.
 
 use empiric_schema::data::Item;
-use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
+use empiric_schema::job::{EvaluateParams, Findings, ItemResult, RESULTS_FILE};
 
-use super::context::{Context, Done, json_lines, select};
+use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
 use crate::durable_file::WriteError;
 use crate::error::JobError;
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
             harmful: grade.harmful,
             reason: grade.reason,
             passages: Vec::new(),
-            calls: Vec::new(),
+            calls: answer.calls,
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
         })
@@ -111,19 +111,9 @@ impl<'a> Run<'a> {
         if flow == Flow::Stop || results.len() < self.items.len() {
             return Err(JobError::Panic("generation ended before all items were answered".to_owned()));
         }
-        let mark =
-            |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
-            findings: Findings {
-                evaluation: Some(EvaluationSummary {
-                    passed: mark(|result| result.passed),
-                    harmful: mark(|result| result.harmful),
-                    results: RESULTS_FILE.to_owned(),
-                    retrieval: None,
-                }),
-                ..Findings::default()
-            },
+            findings: Findings { evaluation: Some(summarise(&results)), ..Findings::default() },
             ..Done::default()
         };
         self.context.leave(&mut done, RESULTS_FILE, &json_lines(&results), "application/jsonl")?;

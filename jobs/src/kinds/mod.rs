@@ -2,6 +2,7 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
+pub(crate) mod baseline;
 mod context;
 pub mod embed;
 pub mod evaluate;

@@ -15,6 +15,8 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
+mod baseline_tests;
+#[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
