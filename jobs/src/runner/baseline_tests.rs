@@ -145,5 +145,5 @@ fn baselines_that_cannot_be_made_are_refused() {
     let missing = Digest::of(b"elsewhere");
     let mut job = Job::new(BaselineMethod::Majority, &[], TRAIN);
     job.params().train.digest = missing.clone();
-    job.fails(missing.as_str());
+    job.fails(&missing.to_string());
 }
