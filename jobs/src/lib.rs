@@ -17,6 +17,7 @@ pub mod meter;
 pub mod model;
 pub mod model_cache;
 pub mod progress;
+pub mod retrieve;
 pub mod runner;
 pub mod tools;
 pub mod train;

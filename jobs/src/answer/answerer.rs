@@ -11,13 +11,15 @@ use super::chat::INPUT_PLACE;
 use super::demonstrations::Selector;
 use super::engine::Engine;
 use super::error::AnswerError;
+use super::looked_up::WithPassages;
 use super::question::{Answer, AnswerObserver, Question};
 use super::tooled::Tooled;
 use crate::model::{
-    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, ModelError, Observer, Precision, Totals,
-    generate,
+    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision,
+    Totals, generate,
 };
 use crate::model_cache::ModelCache;
+use crate::retrieve::Retriever;
 use crate::telemetry_names as names;
 use crate::tools::Toolbox;
 
@@ -28,10 +30,11 @@ pub struct Answerer {
     engine: Engine,
     demonstrations: Selector,
     toolbox: Option<Arc<Toolbox>>,
+    retriever: Option<Retriever>,
 }
 
 impl Answerer {
-    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with the weights
+    /// Loads the version's model, adapter, demonstrations and index from the paths of its artifacts, with the weights
     /// as they are in their file. An endpoint's client is prepared, and nothing is asked yet.
     ///
     /// # Errors
@@ -75,8 +78,9 @@ impl Answerer {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
         let toolbox = toolbox(&version, inputs)?;
+        let retriever = open_retriever(&version, inputs, models)?;
         let engine = Engine::open(&version, inputs, options, models)?;
-        Ok(Self { version, engine, demonstrations, toolbox })
+        Ok(Self { version, engine, demonstrations, retriever, toolbox })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -91,8 +95,12 @@ impl Answerer {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
         let toolbox = toolbox(&version, inputs)?;
+        let retriever = match is_same_index(&self.version, &version) {
+            true => self.retriever,
+            false => open_retriever(&version, inputs, &ModelCache::default())?,
+        };
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
-        Ok(Self { version, engine, demonstrations, toolbox })
+        Ok(Self { version, engine, demonstrations, retriever, toolbox })
     }
 
     /// The version that answers.
@@ -102,6 +110,11 @@ impl Answerer {
 
     pub(super) fn demonstrations(&self) -> &Selector {
         &self.demonstrations
+    }
+
+    /// What looks passages up, where the version retrieves.
+    pub(super) fn retriever(&self) -> Option<&Retriever> {
+        self.retriever.as_ref()
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -124,25 +137,17 @@ impl Answerer {
     /// Returns whether all were answered or the observer stopped the work.
     ///
     /// # Errors
-    /// A prompt that is too long for the model, or numbers that are none.
+    /// A prompt that is too long for the model, numbers that are none, or passages that cannot be looked up.
     pub fn answer_each(
         &self,
         questions: &[Question<'_>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<Flow, AnswerError> {
-        let span = self.span(questions.len());
-        let _entered = span.enter();
-        let (flow, totals) = match &self.toolbox {
-            Some(toolbox) => {
-                let mut tooled = Tooled { toolbox, questions, observer };
-                self.ask_each(questions, batch, &mut tooled)?
-            }
-            None => self.ask_each(questions, batch, observer)?,
-        };
-        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
-        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
-        Ok(flow)
+        match &self.toolbox {
+            Some(toolbox) => self.ask_each(questions, batch, &mut Tooled { toolbox, questions, observer }),
+            None => self.ask_each(questions, batch, observer),
+        }
     }
 
     fn ask_each(
@@ -150,15 +155,45 @@ impl Answerer {
         questions: &[Question<'_>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
-    ) -> Result<(Flow, Totals), AnswerError> {
-        match (&self.version.decoding.labels, &self.engine) {
-            (Some(labels), _) => self.label_each(labels, questions, batch, observer),
-            (None, Engine::Local(model)) => self.answer_locally(model, questions, batch, observer),
-            (None, Engine::Endpoint(model)) => {
-                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
-                model.answer_each(&chats, &self.version.decoding, batch, observer)
+    ) -> Result<Flow, AnswerError> {
+        let looked_up = self.look_up(questions)?;
+        if self.retriever.is_some() {
+            observer.found(&looked_up.found);
+        }
+        let mut asked = Vec::new();
+        for index in 0..questions.len() {
+            match looked_up.abstention(index) {
+                None => asked.push(index),
+                Some(answer) if observer.answered(index, answer) == Flow::Stop => return Ok(Flow::Stop),
+                Some(_) => {}
             }
         }
+        let chats: Vec<Vec<Message>> = asked.iter().map(|index| looked_up.chat(*index)).collect();
+        let mut observer = WithPassages { looked_up: &looked_up, places: &asked, observer };
+        match chats.is_empty() {
+            true => Ok(Flow::Continue),
+            false => self.answer_chats(&chats, batch, &mut observer),
+        }
+    }
+
+    fn answer_chats(
+        &self,
+        chats: &[Vec<Message>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<Flow, AnswerError> {
+        let span = self.span(chats.len());
+        let _entered = span.enter();
+        let (flow, totals) = match (&self.version.decoding.labels, &self.engine) {
+            (Some(labels), _) => self.label_chats(labels, chats, batch, observer)?,
+            (None, Engine::Local(model)) => self.answer_locally(model, chats, batch, observer)?,
+            (None, Engine::Endpoint(model)) => {
+                model.answer_each(chats, &self.version.decoding, batch, observer)?
+            }
+        };
+        span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
+        span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
+        Ok(flow)
     }
 
     /// Whether an answer's text is only known when it is whole.
@@ -169,11 +204,13 @@ impl Answerer {
     fn answer_locally(
         &self,
         model: &LoadedModel,
-        questions: &[Question<'_>],
+        chats: &[Vec<Message>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<(Flow, Totals), AnswerError> {
-        let prompts = self.prompts(model, questions)?;
+        let prompts: Result<Vec<Vec<u32>>, ModelError> =
+            chats.iter().map(|chat| self.prompt(model, chat)).collect();
+        let prompts = prompts?;
         let options = GenerationOptions { batch, ..self.options() };
         let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
         let flow = generate(model, &prompts, &options, &mut forward)?;
@@ -200,17 +237,9 @@ impl Answerer {
         }
     }
 
-    /// The tokens of a question's chat, up to the answer.
-    pub(super) fn prompt(
-        &self,
-        model: &LoadedModel,
-        question: &Question<'_>,
-    ) -> Result<Vec<u32>, ModelError> {
-        model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
-    }
-
-    fn prompts(&self, model: &LoadedModel, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        questions.iter().map(|question| self.prompt(model, question)).collect()
+    /// The tokens of a chat, up to the answer.
+    pub(super) fn prompt(&self, model: &LoadedModel, chat: &[Message]) -> Result<Vec<u32>, ModelError> {
+        model.prompt(chat, &self.version.prompt.answer_cue)
     }
 
     pub(super) fn span(&self, prompts: usize) -> tracing::Span {
@@ -243,6 +272,24 @@ fn toolbox(
     Ok(version.tools.as_ref().map(load).transpose()?)
 }
 
+fn open_retriever(
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+    models: &ModelCache,
+) -> Result<Option<Retriever>, AnswerError> {
+    let Some(retrieval) = &version.retrieval else {
+        return Ok(None);
+    };
+    Ok(Some(Retriever::open(&retrieval.index, retrieval.ranking, inputs, models)?))
+}
+
+fn is_same_index(one: &SystemVersion, other: &SystemVersion) -> bool {
+    let index = |version: &SystemVersion| {
+        version.retrieval.as_ref().map(|retrieval| (retrieval.index.clone(), retrieval.ranking))
+    };
+    index(one) == index(other)
+}
+
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
     let is_endpoint = version.model.endpoint().is_some();
     let labels = version.decoding.labels.as_ref();
@@ -258,6 +305,8 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
         "the user template has no `{{input}}`: all questions would be the same"
+    } else if version.retrieval.as_ref().is_some_and(|retrieval| retrieval.k == 0) {
+        "`k` is 0: a version that looks passages up shows at least one"
     } else {
         return Ok(());
     };

@@ -113,6 +113,7 @@ impl Forward<'_> {
             prompt_tokens: u32::try_from(reply.prompt_tokens).unwrap_or(u32::MAX),
             completion_tokens: u32::try_from(reply.completion_tokens).unwrap_or(u32::MAX),
             finish,
+            passages: Vec::new(),
         }
     }
 }

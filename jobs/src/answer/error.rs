@@ -7,6 +7,7 @@ use empiric_schema::artifact::Digest;
 
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::retrieve::RetrieveError;
 use crate::tools::ToolError;
 
 /// Why a version cannot be loaded, or cannot answer.
@@ -35,6 +36,9 @@ pub enum AnswerError {
         #[source]
         source: ModelError,
     },
+    /// Passages cannot be found.
+    #[error("passages for the question cannot be found")]
+    Retrieve(#[from] RetrieveError),
     /// The endpoint cannot be asked, or gave no answer.
     #[error("the endpoint could not answer")]
     Endpoint(#[from] EndpointError),

@@ -9,18 +9,18 @@ use empiric_schema::version::LabelScoring;
 use super::answerer::Answerer;
 use super::error::AnswerError;
 use super::question::{Answer, AnswerObserver, Question};
-use super::score::{ScoredQuestion, TextScores};
-use crate::model::{Finish, Flow, Observer, Totals};
+use super::score::TextScores;
+use crate::model::{Finish, Flow, Message, Observer, Totals};
 
 /// Inputs that say nothing (Zhao et al. 2021).
 const CONTENT_FREE: [&str; 3] = ["N/A", "[MASK]", ""];
 
 impl Answerer {
-    /// Answers each question with its likeliest label, and gives what was used.
-    pub(super) fn label_each(
+    /// Answers each chat with its likeliest label, and gives what was used.
+    pub(super) fn label_chats(
         &self,
         scoring: &LabelScoring,
-        questions: &[Question<'_>],
+        chats: &[Vec<Message>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<(Flow, Totals), AnswerError> {
@@ -34,24 +34,21 @@ impl Answerer {
         if scoring.calibrate && self.calibrate(batch, &mut forward)? == Flow::Stop {
             return Ok((Flow::Stop, forward.totals));
         }
-        let flow = self.score_each(&scored(questions, &scoring.labels), batch, &mut forward)?;
+        let scored: Vec<_> = chats.iter().map(|chat| (chat.clone(), scoring.labels.as_slice())).collect();
+        let flow = self.score_chats(&scored, batch, &mut forward)?;
         Ok((flow, forward.totals))
     }
 
-    /// Finds how likely each label is when nothing is asked.
+    /// Finds how likely each label is when nothing is asked and no passages are shown.
     fn calibrate(&self, batch: usize, forward: &mut Forward<'_>) -> Result<Flow, AnswerError> {
-        let nothing = CONTENT_FREE.map(Question::from);
+        let scored = CONTENT_FREE.map(|input| (self.chat(&Question::from(input), &[]), forward.labels));
         let mut found = Vec::new();
         let mut free = ContentFree { found: &mut found, forward };
-        let flow = self.score_each(&scored(&nothing, free.forward.labels), batch, &mut free)?;
+        let flow = self.score_chats(&scored, batch, &mut free)?;
         forward.priors = priors(&found);
         forward.before = forward.totals;
         Ok(flow)
     }
-}
-
-fn scored<'a>(questions: &[Question<'a>], labels: &'a [String]) -> Vec<ScoredQuestion<'a>> {
-    questions.iter().map(|question| ScoredQuestion { question: *question, texts: labels }).collect()
 }
 
 /// The logarithm of each label's probability, those of all labels being one, in the mean over the inputs.
@@ -80,7 +77,7 @@ fn likeliest(scores: impl Iterator<Item = f64>) -> usize {
 /// The labels' log-probabilities as whole answers.
 fn whole(found: &TextScores) -> Vec<f64> {
     let with_end = found.likelihoods.iter().map(|likelihood| likelihood.log_probability_with_end);
-    // `score_each` always scores the end.
+    // Both ways of scoring texts score the end.
     with_end.map(|score| score.unwrap_or(f64::NEG_INFINITY)).collect()
 }
 
@@ -109,6 +106,7 @@ impl Observer<TextScores> for Forward<'_> {
             prompt_tokens: found.prompt_tokens,
             completion_tokens: 0,
             finish: Finish::End,
+            passages: Vec::new(),
         };
         self.observer.answered(index, answer)
     }

@@ -4,13 +4,13 @@
 //! answer is worth is left to [`crate::grade`].
 
 mod answerer;
-mod bm25;
 mod chat;
 mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
 mod labels;
+mod looked_up;
 mod question;
 mod score;
 mod stream;
@@ -18,7 +18,6 @@ mod tooled;
 mod trimmed;
 
 pub use answerer::Answerer;
-pub(crate) use bm25::words;
 pub use endpoint::EndpointModel;
 pub use engine::Engine;
 pub use error::AnswerError;

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::error::AnswerError;
 use super::question::{Answer, Question};
 use super::trimmed::Trimmed;
-use crate::model::{Flow, LoadedModel, stream};
+use crate::model::{Flow, LoadedModel, Message, stream};
 use crate::telemetry_names as names;
 
 impl Answerer {
@@ -23,12 +23,26 @@ impl Answerer {
         if self.answers_whole() {
             return self.answer_whole(question, on_text);
         }
+        let questions = [*question];
+        let looked_up = self.look_up(&questions)?;
+        if let Some(answer) = looked_up.abstention(0) {
+            return Ok((on_text(&answer.text) == Flow::Continue).then_some(answer));
+        }
+        let answer = self.stream_chat(&looked_up.chat(0), on_text)?;
+        Ok(answer.map(|answer| Answer { passages: looked_up.shown_passages(0), ..answer }))
+    }
+
+    fn stream_chat(
+        &self,
+        chat: &[Message],
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
         let span = self.span(1);
         let _entered = span.enter();
         let answer = match self.engine() {
-            Engine::Local(model) => self.stream_locally(model, question, on_text)?,
+            Engine::Local(model) => self.stream_locally(model, chat, on_text)?,
             Engine::Endpoint(model) => {
-                let answer = model.answer(&self.messages(question), &self.version().decoding)?;
+                let answer = model.answer(chat, &self.version().decoding)?;
                 (on_text(&answer.text) == Flow::Continue).then_some(answer)
             }
         };
@@ -53,10 +67,10 @@ impl Answerer {
     fn stream_locally(
         &self,
         model: &LoadedModel,
-        question: &Question<'_>,
+        chat: &[Message],
         on_text: &mut dyn FnMut(&str) -> Flow,
     ) -> Result<Option<Answer>, AnswerError> {
-        let prompt = self.prompt(model, question)?;
+        let prompt = self.prompt(model, chat)?;
         let mut trimmed = Trimmed::default();
         let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
         let answer = stream(model, &prompt, &self.options(), &mut on_piece)?;

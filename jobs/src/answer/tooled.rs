@@ -2,6 +2,7 @@
 
 use super::question::{Answer, AnswerObserver, Question};
 use crate::model::{Flow, Totals};
+use crate::retrieve::Found;
 use crate::tools::Toolbox;
 
 /// Stands between an engine and an observer.
@@ -12,6 +13,10 @@ pub(super) struct Tooled<'a> {
 }
 
 impl AnswerObserver for Tooled<'_> {
+    fn found(&mut self, found: &[Option<Found<'_>>]) {
+        self.observer.found(found);
+    }
+
     fn before_pass(&mut self, totals: Totals) -> Flow {
         self.observer.before_pass(totals)
     }

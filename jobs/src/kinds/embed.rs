@@ -5,14 +5,11 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::context::{Context, Done};
-use crate::embed::{EmbedObserver, SentenceEncoder, Vectors};
+use crate::embed::{EmbedObserver, SentenceEncoder, VECTORS_TENSOR, Vectors};
 use crate::error::JobError;
 use crate::items::read_lines;
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
-
-/// Name of the only tensor in the output file.
-const TENSOR: &str = "vectors";
 
 /// Loads the encoder, embeds all texts and leaves [`VECTORS_FILE`].
 ///
@@ -103,5 +100,5 @@ fn serialise(vectors: &Vectors) -> Result<Vec<u8>, SafeTensorError> {
     let bytes: Vec<u8> = vectors.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let shape = vec![vectors.rows().len(), vectors.dimensions];
     let view = TensorView::new(Dtype::F32, shape, &bytes)?;
-    safetensors::serialize([(TENSOR, view)], None)
+    safetensors::serialize([(VECTORS_TENSOR, view)], None)
 }

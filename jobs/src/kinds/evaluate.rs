@@ -26,13 +26,9 @@ pub(crate) fn run(context: Context<'_>, params: &EvaluateParams) -> Result<Done,
     items.iter().try_for_each(|item| grader.check_item(item))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
     let mut run = Run::new(context, params, &items, &grader, &mut progress);
-    let questions: Vec<Question<'_>> = items.iter().map(|item| question(item)).collect();
+    let questions: Vec<Question<'_>> = items.iter().map(|item| Question::from(*item)).collect();
     let flow = answerer.answer_each(&questions, params.batch as usize, &mut run)?;
     run.finish(flow)
-}
-
-fn question(item: &Item) -> Question<'_> {
-    Question { id: Some(&item.id), input: &item.input }
 }
 
 /// The state of an evaluation while answers come in.
@@ -73,7 +69,7 @@ impl<'a> Run<'a> {
             passed: grade.passed,
             harmful: grade.harmful,
             reason: grade.reason,
-            passages: Vec::new(),
+            passages: answer.passages,
             calls: answer.calls,
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,

@@ -1,6 +1,6 @@
 //! Which questions may use tools under [`ToolRouting::Rules`](empiric_schema::version::ToolRouting).
 
-use crate::answer::words;
+use crate::retrieve::words;
 
 /// Words of reckoning, alone or two in a row.
 const RECKONING: &[&str] = &[
