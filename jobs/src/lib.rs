@@ -7,6 +7,7 @@ pub use empiric_schema::telemetry_names;
 
 pub mod answer;
 pub mod baseline;
+pub mod craft;
 pub mod durable_file;
 pub mod embed;
 pub mod error;

@@ -227,7 +227,7 @@ impl Answerer {
     ///
     /// # Errors
     /// The model is behind an endpoint.
-    pub(super) fn local(&self) -> Result<&LoadedModel, AnswerError> {
+    pub(crate) fn local(&self) -> Result<&LoadedModel, AnswerError> {
         match &self.engine {
             Engine::Local(model) => Ok(model),
             Engine::Endpoint(_) => Err(AnswerError::Unsupported(

@@ -17,6 +17,9 @@ mod stream;
 mod tooled;
 mod trimmed;
 
+#[cfg(test)]
+mod answerer_tests;
+
 pub use answerer::Answerer;
 pub use endpoint::EndpointModel;
 pub use engine::Engine;

@@ -2,14 +2,17 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
-pub(crate) mod baseline;
+pub mod baseline;
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod examples;
 pub mod score;
 pub mod train_sft;
 
 #[cfg(test)]
 mod score_tests;
 
+#[cfg(test)]
+pub(crate) use context::json_lines;
 pub(crate) use context::{Context, Done};

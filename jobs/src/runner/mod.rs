@@ -19,6 +19,8 @@ mod baseline_tests;
 #[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
+mod examples_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -15,4 +15,4 @@ mod worked;
 
 pub use error::{CallError, ToolError};
 pub use toolbox::{Toolbox, Worked};
-pub(crate) use worked::{has_calculator, shown_answer, worked_answer};
+pub(crate) use worked::{expression_numbers, has_calculator, shown_answer, worked_answer};

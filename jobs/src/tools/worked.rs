@@ -16,6 +16,14 @@ fn expression(item: &Item) -> Option<&str> {
     Some(work.split('=').next().unwrap_or_default().trim())
 }
 
+/// The numbers of an item's expression that its question does not say: those that a document must say.
+pub(crate) fn expression_numbers(item: &Item) -> Vec<String> {
+    let asked: Vec<_> = numbers(&item.input).into_iter().map(|(_, value)| value).collect();
+    let expression = expression(item).unwrap_or_default();
+    let unsaid = numbers(expression).into_iter().filter(|(_, value)| !asked.contains(value));
+    unsaid.map(|(place, _)| expression[place].to_owned()).collect()
+}
+
 /// Whether the version can calculate.
 pub(crate) fn has_calculator(version: &SystemVersion) -> bool {
     version.tools.as_ref().is_some_and(|tools| tools.tools.contains(&Tool::Calculator))
