@@ -8,11 +8,12 @@ use empiric_jobs::answer::Answerer;
 use empiric_jobs::craft::Crafter;
 use empiric_jobs::items::read_items;
 use empiric_jobs::model::{Flow, load};
+use empiric_jobs::retrieve::{chunk, read_corpus};
 use empiric_jobs::train::{Sample, StepReport, Trainer, Training, TrainingObserver, samples};
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::document::Chunk;
 use empiric_schema::id::ModelId;
-use empiric_schema::job::{ChatExample, Lora, Method, Optimisation};
+use empiric_schema::job::{ChatExample, Chunking, Lora, Method, Optimisation};
 use empiric_schema::version::*;
 
 const VARIABLE: &str = "EMPIRIC_TEST_MODEL";
@@ -31,17 +32,15 @@ fn named(name: &str) -> ArtifactRef {
     ArtifactRef { digest: Digest::of(name.as_bytes()), size: 0, media_type: "test".into() }
 }
 
-/// Two documents, cut at their second headings.
+/// The chunks of two documents.
 fn chunks() -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    for name in ["annual-leave", "parental-leave"] {
-        let document = format!("handbook/{name}.md");
-        let text = std::fs::read_to_string(Path::new(HOTEL).join(&document)).unwrap();
-        let chunk =
-            |text: &str| Chunk { document: document.clone(), title: name.to_owned(), text: text.trim().to_owned() };
-        chunks.extend(text.split("\n## ").map(chunk));
+    let mut tar = tar::Builder::new(Vec::new());
+    for name in ["handbook/annual-leave.md", "handbook/parental-leave.md"] {
+        tar.append_path_with_name(Path::new(HOTEL).join(name), name).unwrap();
     }
-    chunks
+    let documents = read_corpus(tar.into_inner().unwrap().as_slice()).unwrap();
+    let chunking = Chunking { max_words: 120, overlap: 0 };
+    documents.iter().flat_map(|document| chunk(document, &chunking).unwrap()).collect()
 }
 
 fn answerer(folder: &Path) -> Answerer {

@@ -32,7 +32,11 @@ impl Jobs {
         let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let digest = Digest::of(&bytes);
         self.inputs.insert(digest.clone(), path.to_owned());
-        Ok(ArtifactRef { digest, size: bytes.len() as u64, media_type: "application/octet-stream".to_owned() })
+        Ok(ArtifactRef {
+            digest,
+            size: bytes.len() as u64,
+            media_type: "application/octet-stream".to_owned(),
+        })
     }
 
     /// Bytes that jobs may read.

@@ -94,7 +94,8 @@ impl<'a> Ladder<'a> {
         };
         let examples = self.jobs.run("examples", JobKind::Examples(Box::new(params)))?;
         say(&format!("examples: {:.1} s, {:?}", examples.usage.seconds, examples.findings.figures))?;
-        let training = self.jobs.run("train", JobKind::TrainSft(Box::new(self.training(version, &examples)?)))?;
+        let training =
+            self.jobs.run("train", JobKind::TrainSft(Box::new(self.training(version, &examples)?)))?;
         say(&format!("train: {:.1} s, {:?}", training.usage.seconds, training.findings.training))?;
         let adapter = AdapterBinding {
             config: output(&training, ADAPTER_CONFIG_FILE)?,
@@ -142,7 +143,10 @@ impl<'a> Ladder<'a> {
         let found = exit.findings.evaluation.ok_or("the evaluation has no summary")?;
         let share = |marks: &str| marks.matches('1').count() as f64 / marks.len().max(1) as f64;
         let (seconds, passed, harmful) = (exit.usage.seconds, share(&found.passed), share(&found.harmful));
-        say(&format!("{name}: accuracy {passed:.3}, harm {harmful:.3}, {seconds:.1} s, {}", self.by_kind(&found.passed)))?;
+        say(&format!(
+            "{name}: accuracy {passed:.3}, harm {harmful:.3}, {seconds:.1} s, {}",
+            self.by_kind(&found.passed)
+        ))?;
         match found.retrieval {
             Some(found) => say(&format!("  recall@1,3,5,10 {:?}", found.recall)),
             None => Ok(()),

@@ -162,10 +162,12 @@ impl Answerer {
         }
         let mut asked = Vec::new();
         for index in 0..questions.len() {
-            match looked_up.abstention(index) {
-                None => asked.push(index),
-                Some(answer) if observer.answered(index, answer) == Flow::Stop => return Ok(Flow::Stop),
-                Some(_) => {}
+            let Some(answer) = looked_up.abstention(index) else {
+                asked.push(index);
+                continue;
+            };
+            if observer.answered(index, answer) == Flow::Stop {
+                return Ok(Flow::Stop);
             }
         }
         let chats: Vec<Vec<Message>> = asked.iter().map(|index| looked_up.chat(*index)).collect();

@@ -1,17 +1,15 @@
 //! The job kind `baseline`: a classic model answers items, and its answers are graded as a system's are.
 
 use empiric_schema::data::Item;
-use empiric_schema::job::{
-    BaselineMethod, BaselineParams, EncoderFiles, Findings, ItemResult, Progress, RESULTS_FILE,
-};
+use empiric_schema::job::{BaselineMethod, BaselineParams, EncoderFiles, Findings, ItemResult, RESULTS_FILE};
 
 use super::context::{Context, Done, json_lines, select, summarise};
+use super::embed::embed;
 use crate::baseline::{LogisticRegression, Samples, choose_penalty, majority, nearest};
-use crate::embed::{EmbedObserver, SentenceEncoder, Vectors};
+use crate::embed::Vectors;
 use crate::error::JobError;
 use crate::grade::Grader;
 use crate::items::read_items;
-use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
 
 /// Learns, answers, grades and leaves [`RESULTS_FILE`].
@@ -103,21 +101,11 @@ impl Baseline<'_> {
     }
 
     /// The vectors of the items to learn from, then of those to answer.
-    fn embed(&self, files: &EncoderFiles) -> Result<Vectors, JobError> {
-        let context = self.context;
+    fn embed(&self, encoder: &EncoderFiles) -> Result<Vectors, JobError> {
         let train = self.train.iter().map(|item| item.input.as_str());
         let texts: Vec<&str> = train.chain(self.items.iter().map(|item| item.input.as_str())).collect();
-        let mut progress = ProgressFile::open(context.folder)?;
-        progress.write(&context.progress("load", 0, texts.len() as u64, "text"))?;
-        let load = || Ok::<_, JobError>(SentenceEncoder::load(&context.encoder(files)?)?);
-        let encoder = context.models.get_or_load(&files.artifacts(), load)?;
-        let mut watch = Watch { context, progress: &mut progress, texts: texts.len(), failure: None };
-        let vectors = encoder.embed_watched(&texts, &mut watch)?;
-        let stopped = || JobError::Panic("embedding ended before all texts had vectors".to_owned());
-        match watch.failure {
-            Some(failure) => Err(failure),
-            None => vectors.ok_or_else(stopped),
-        }
+        let mut progress = ProgressFile::open(self.context.folder)?;
+        embed(self.context, encoder, &mut progress, &texts)
     }
 
     fn leave(&self, grader: &Grader, answers: &[String], figures: Figures) -> Result<Done, JobError> {
@@ -149,42 +137,5 @@ impl Baseline<'_> {
             prompt_tokens: 0,
             completion_tokens: 0,
         })
-    }
-}
-
-/// Keeps the budget while texts are embedded.
-struct Watch<'a> {
-    context: Context<'a>,
-    progress: &'a mut ProgressFile,
-    texts: usize,
-    failure: Option<JobError>,
-}
-
-impl Watch<'_> {
-    fn line(&self, done: usize) -> Progress {
-        self.context.progress("embed", done as u64, self.texts as u64, "text")
-    }
-
-    fn begin_pass(&mut self, done: usize, totals: Totals) -> Result<(), JobError> {
-        if let Some(over) = self.context.exceeded(totals, done, self.texts) {
-            return Err(over);
-        }
-        if self.progress.is_due() {
-            self.progress.write(&self.line(done))?;
-        }
-        self.context.meter.set_tokens(totals);
-        Ok(())
-    }
-}
-
-impl EmbedObserver for Watch<'_> {
-    fn before_pass(&mut self, done: usize, totals: Totals) -> Flow {
-        match self.begin_pass(done, totals) {
-            Ok(()) => Flow::Continue,
-            Err(error) => {
-                self.failure = Some(error);
-                Flow::Stop
-            }
-        }
     }
 }

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
 use empiric_schema::job::{
-    EncoderFiles, EvaluationSummary, Findings, ItemResult, JobFile, OUTPUT_FOLDER, OutputFile, Progress,
-    RESULTS_FILE,
+    EvaluationSummary, Findings, ItemResult, JobFile, OUTPUT_FOLDER, OutputFile, Progress, RESULTS_FILE,
 };
 
 use crate::durable_file::{self, WriteError};
-use crate::embed::EncoderPaths;
 use crate::error::{DOLLARS, JobError};
 use crate::meter::Meter;
 use crate::model::Totals;
@@ -56,17 +54,6 @@ impl Context<'_> {
     pub(crate) fn input(&self, artifact: &ArtifactRef) -> Result<&PathBuf, JobError> {
         let digest = &artifact.digest;
         self.file.inputs.get(digest).ok_or_else(|| JobError::MissingInput(digest.clone()))
-    }
-
-    /// Where the files of an encoder lie.
-    pub(crate) fn encoder(&self, files: &EncoderFiles) -> Result<EncoderPaths, JobError> {
-        let input = |artifact: &ArtifactRef| self.input(artifact).cloned();
-        Ok(EncoderPaths {
-            weights: input(&files.weights)?,
-            config: input(&files.config)?,
-            tokenizer: input(&files.tokenizer)?,
-            settings: files.settings.as_ref().map(input).transpose()?,
-        })
     }
 
     /// Writes an output file whole.

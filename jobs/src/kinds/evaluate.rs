@@ -1,7 +1,7 @@
 //! The job kind `evaluate`: a version answers items, the answers are graded.
 
 use empiric_schema::data::Item;
-use empiric_schema::job::{EvaluateParams, Findings, ItemResult, RESULTS_FILE};
+use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
 
 use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
@@ -11,6 +11,7 @@ use crate::grade::Grader;
 use crate::items::read_items;
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
+use crate::retrieve::{Found, RetrievalMeasure};
 
 /// Loads, answers, grades and leaves [`RESULTS_FILE`].
 ///
@@ -43,6 +44,7 @@ struct Run<'a> {
     results: Vec<Option<ItemResult>>,
     done: usize,
     passed: usize,
+    retrieval: RetrievalMeasure,
     failure: Option<JobError>,
 }
 
@@ -56,7 +58,9 @@ impl<'a> Run<'a> {
     ) -> Self {
         let results = vec![None; items.len()];
         let began = context.meter.seconds();
-        Self { context, params, items, grader, progress, began, results, done: 0, passed: 0, failure: None }
+        let retrieval = RetrievalMeasure::default();
+        let (done, passed, failure) = (0, 0, None);
+        Self { context, params, items, grader, progress, began, results, done, passed, retrieval, failure }
     }
 
     fn result(&self, index: usize, answer: Answer) -> Result<ItemResult, JobError> {
@@ -109,7 +113,13 @@ impl<'a> Run<'a> {
         }
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
-            findings: Findings { evaluation: Some(summarise(&results)), ..Findings::default() },
+            findings: Findings {
+                evaluation: Some(EvaluationSummary {
+                    retrieval: self.retrieval.summary(),
+                    ..summarise(&results)
+                }),
+                ..Findings::default()
+            },
             ..Done::default()
         };
         self.context.leave(&mut done, RESULTS_FILE, &json_lines(&results), "application/jsonl")?;
@@ -118,6 +128,16 @@ impl<'a> Run<'a> {
 }
 
 impl AnswerObserver for Run<'_> {
+    fn found(&mut self, found: &[Option<Found<'_>>]) {
+        for (item, found) in self.items.iter().zip(found) {
+            if let Some(found) = found {
+                let passages = found.passages.iter();
+                let documents: Vec<&str> = passages.map(|passage| passage.chunk.document.as_str()).collect();
+                self.retrieval.add(&item.documents, &documents);
+            }
+        }
+    }
+
     fn before_pass(&mut self, totals: Totals) -> Flow {
         if let Some(over) = self.context.exceeded(totals, self.done, self.items.len()) {
             return self.or_stop(Err(over));

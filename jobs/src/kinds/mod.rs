@@ -7,6 +7,7 @@ mod context;
 pub mod embed;
 pub mod evaluate;
 pub mod examples;
+pub mod index;
 pub mod score;
 pub mod train_sft;
 

@@ -10,7 +10,7 @@ use super::exit_file::{ExitFile, Written};
 use super::kept::Kept;
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-use crate::kinds::{Context, Done, baseline, embed, evaluate, examples, score, train_sft};
+use crate::kinds::{Context, Done, baseline, embed, evaluate, examples, index, score, train_sft};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -52,9 +52,10 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::Score(params) => score::run(context, params),
         JobKind::Embed(params) => embed::run(context, params),
         JobKind::TrainSft(params) => train_sft::run(context, params),
+        JobKind::Index(params) => index::run(context, params),
         JobKind::Examples(params) => examples::run(context, params),
         JobKind::Baseline(params) => baseline::run(context, params),
-        kind @ (JobKind::Index(_) | JobKind::Probe(_) | JobKind::Cluster(_) | JobKind::Examples(_)) => {
+        kind @ (JobKind::Probe(_) | JobKind::Cluster(_)) => {
             Err(JobError::Parameters(format!("jobs of kind `{}` are not built yet", kind.name())))
         }
         JobKind::Command { .. } => {
