@@ -6,7 +6,12 @@
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
+<<<<<<< HEAD
 mod cluster;
+=======
+pub mod baseline;
+pub mod craft;
+>>>>>>> wt/craft
 pub mod durable_file;
 pub mod embed;
 pub mod error;
@@ -20,4 +25,5 @@ mod probe;
 pub mod progress;
 pub mod retrieve;
 pub mod runner;
+pub mod tools;
 pub mod train;

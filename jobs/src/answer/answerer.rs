@@ -1,7 +1,8 @@
 //! From a question to a chat, through the model, to an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::version::SystemVersion;
@@ -12,6 +13,7 @@ use super::engine::Engine;
 use super::error::AnswerError;
 use super::looked_up::WithPassages;
 use super::question::{Answer, AnswerObserver, Question};
+use super::tooled::Tooled;
 use crate::model::{
     Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision,
     Sampling, Totals, generate,
@@ -19,6 +21,7 @@ use crate::model::{
 use crate::model_cache::ModelCache;
 use crate::retrieve::Retriever;
 use crate::telemetry_names as names;
+use crate::tools::Toolbox;
 
 /// A system version, loaded and ready to answer.
 #[derive(Debug, Clone)]
@@ -26,7 +29,11 @@ pub struct Answerer {
     version: SystemVersion,
     engine: Engine,
     demonstrations: Selector,
+<<<<<<< HEAD
     sampling: Sampling,
+=======
+    toolbox: Option<Arc<Toolbox>>,
+>>>>>>> wt/craft
     retriever: Option<Retriever>,
 }
 
@@ -74,9 +81,14 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
         let retriever = open_retriever(&version, inputs, models)?;
         let engine = Engine::open(&version, inputs, options, models)?;
+<<<<<<< HEAD
         Ok(Self { version, engine, demonstrations, sampling: Sampling::Greedy, retriever })
+=======
+        Ok(Self { version, engine, demonstrations, retriever, toolbox })
+>>>>>>> wt/craft
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -90,17 +102,22 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
         let retriever = match is_same_index(&self.version, &version) {
             true => self.retriever,
             false => open_retriever(&version, inputs, &ModelCache::default())?,
         };
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
+<<<<<<< HEAD
         Ok(Self { version, engine, demonstrations, sampling: self.sampling, retriever })
     }
 
     /// The same version, with tokens picked in another way than its own, which is greedy.
     pub fn with_sampling(self, sampling: Sampling) -> Self {
         Self { sampling, ..self }
+=======
+        Ok(Self { version, engine, demonstrations, retriever, toolbox })
+>>>>>>> wt/craft
     }
 
     /// The version that answers.
@@ -144,6 +161,18 @@ impl Answerer {
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<Flow, AnswerError> {
+        match &self.toolbox {
+            Some(toolbox) => self.ask_each(questions, batch, &mut Tooled { toolbox, questions, observer }),
+            None => self.ask_each(questions, batch, observer),
+        }
+    }
+
+    fn ask_each(
+        &self,
+        questions: &[Question<'_>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<Flow, AnswerError> {
         let looked_up = self.look_up(questions)?;
         if self.retriever.is_some() {
             observer.found(&looked_up.found);
@@ -174,16 +203,29 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(chats.len());
         let _entered = span.enter();
+<<<<<<< HEAD
         let (flow, totals) = match &self.engine {
             Engine::Local(model) => self.answer_locally(model, chats, batch, observer)?,
             Engine::Endpoint(model) => {
                 let decoding = &self.version.decoding;
                 model.answer_each(chats, decoding, self.sampling, batch, observer)?
+=======
+        let (flow, totals) = match (&self.version.decoding.labels, &self.engine) {
+            (Some(labels), _) => self.label_chats(labels, chats, batch, observer)?,
+            (None, Engine::Local(model)) => self.answer_locally(model, chats, batch, observer)?,
+            (None, Engine::Endpoint(model)) => {
+                model.answer_each(chats, &self.version.decoding, batch, observer)?
+>>>>>>> wt/craft
             }
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
         span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, totals.completion_tokens);
         Ok(flow)
+    }
+
+    /// Whether an answer's text is only known when it is whole.
+    pub(super) fn answers_whole(&self) -> bool {
+        self.toolbox.is_some() || self.version.decoding.labels.is_some()
     }
 
     fn answer_locally(
@@ -218,7 +260,7 @@ impl Answerer {
     ///
     /// # Errors
     /// The model is behind an endpoint.
-    pub(super) fn local(&self) -> Result<&LoadedModel, AnswerError> {
+    pub(crate) fn local(&self) -> Result<&LoadedModel, AnswerError> {
         match &self.engine {
             Engine::Local(model) => Ok(model),
             Engine::Endpoint(_) => Err(AnswerError::Unsupported(
@@ -255,6 +297,14 @@ impl Answerer {
     }
 }
 
+fn toolbox(
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+) -> Result<Option<Arc<Toolbox>>, AnswerError> {
+    let load = |tools| Toolbox::load(tools, inputs).map(Arc::new);
+    Ok(version.tools.as_ref().map(load).transpose()?)
+}
+
 fn open_retriever(
     version: &SystemVersion,
     inputs: &BTreeMap<Digest, PathBuf>,
@@ -275,10 +325,15 @@ fn is_same_index(one: &SystemVersion, other: &SystemVersion) -> bool {
 
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
     let is_endpoint = version.model.endpoint().is_some();
+    let labels = version.decoding.labels.as_ref();
     let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
         "the prompt has an answer cue, and a chat interface does not let an answer be begun"
     } else if is_endpoint && version.adapter.is_some() {
         "the model is behind an endpoint, which takes no adapter"
+    } else if is_endpoint && labels.is_some() {
+        "the model is behind an endpoint, and a chat interface does not say how likely labels are"
+    } else if labels.is_some_and(|scoring| !are_labels(&scoring.labels)) {
+        "the labels to choose from must be different texts, two at least"
     } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
@@ -289,6 +344,11 @@ fn check(version: &SystemVersion) -> Result<(), AnswerError> {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
+}
+
+fn are_labels(labels: &[String]) -> bool {
+    let different: BTreeSet<&String> = labels.iter().collect();
+    different.len() == labels.len() && labels.len() > 1
 }
 
 /// Turns generated tokens into answers.
@@ -309,8 +369,9 @@ impl Observer for Forward<'_> {
     }
 }
 
-struct Collect {
-    answers: Vec<Option<Answer>>,
+/// Keeps all answers.
+pub(super) struct Collect {
+    pub(super) answers: Vec<Option<Answer>>,
 }
 
 impl AnswerObserver for Collect {

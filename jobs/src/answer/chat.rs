@@ -1,5 +1,6 @@
 //! From a question to a chat.
 
+use empiric_schema::data::Item;
 use empiric_schema::document::Chunk;
 use empiric_schema::version::{CONTEXT_PLACE, PassageOrder, Prompt};
 
@@ -7,6 +8,7 @@ use super::answerer::Answerer;
 use super::error::AnswerError;
 use super::question::Question;
 use crate::model::{Message, Role};
+use crate::tools::shown_answer;
 
 /// What the user template's place for the input looks like.
 pub(super) const INPUT_PLACE: &str = "{{input}}";
@@ -29,11 +31,16 @@ impl Answerer {
         }
         for item in self.demonstrations().choose(question) {
             messages.push(user(prompt, &item.input, ""));
-            let shown = format!("{}{}", prompt.answer_cue, item.expected.shown());
-            messages.push(Message::new(Role::Assistant, shown));
+            messages.push(Message::new(Role::Assistant, self.shown(item)));
         }
         messages.push(user(prompt, question.input, &self.context(passages)));
         messages
+    }
+
+    /// What the assistant says to an item in a demonstration, and in an example to learn from.
+    pub(crate) fn shown(&self, item: &Item) -> String {
+        let version = self.version();
+        format!("{}{}", version.prompt.answer_cue, shown_answer(version, item))
     }
 
     /// The passages in the version's order, a blank line between them.

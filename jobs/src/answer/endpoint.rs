@@ -125,6 +125,7 @@ impl Forward<'_> {
         };
         Answer {
             text: text.trim().to_owned(),
+            calls: Vec::new(),
             prompt_tokens: u32::try_from(reply.prompt_tokens).unwrap_or(u32::MAX),
             completion_tokens: u32::try_from(reply.completion_tokens).unwrap_or(u32::MAX),
             finish,

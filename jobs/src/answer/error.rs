@@ -8,6 +8,7 @@ use empiric_schema::artifact::Digest;
 use crate::items::ItemsError;
 use crate::model::ModelError;
 use crate::retrieve::RetrieveError;
+use crate::tools::ToolError;
 
 /// Why a version cannot be loaded, or cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,9 @@ pub enum AnswerError {
     /// The endpoint cannot be asked, or gave no answer.
     #[error("the endpoint could not answer")]
     Endpoint(#[from] EndpointError),
+    /// The version's tools are not there.
+    #[error("the tools cannot be made ready")]
+    Tools(#[from] ToolError),
     /// The adapter's files are wrong, or belong to another model.
     #[error("cannot put the adapter `{path}` onto the model")]
     Adapter {

@@ -100,6 +100,7 @@ impl LookedUp<'_> {
             completion_tokens: 0,
             finish: Finish::End,
             passages: Vec::new(),
+            calls: Vec::new(),
         })
     }
 }

@@ -9,11 +9,16 @@ mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod labels;
 mod looked_up;
 mod question;
 mod score;
 mod stream;
+mod tooled;
 mod trimmed;
+
+#[cfg(test)]
+mod answerer_tests;
 
 pub use answerer::Answerer;
 pub use endpoint::EndpointModel;

@@ -3,7 +3,7 @@
 use empiric_schema::data::Item;
 use empiric_schema::document::Chunk;
 use empiric_schema::id::ItemId;
-use empiric_schema::job::ShownPassage;
+use empiric_schema::job::{ShownPassage, ToolCall};
 
 use crate::model::{Finish, Flow, Generated, Totals};
 use crate::retrieve::Found;
@@ -35,8 +35,10 @@ impl<'a> From<&'a Item> for Question<'a> {
 /// What the system said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The answer, cut at stop texts and trimmed.
+    /// The answer, cut at stop texts and trimmed, with the results of tools in it.
     pub text: String,
+    /// Calls of tools that stood in it.
+    pub calls: Vec<ToolCall>,
     /// Length of the prompt in tokens.
     pub prompt_tokens: u32,
     /// Length of the answer in tokens.
@@ -51,6 +53,7 @@ impl Answer {
     pub(super) fn new(prompt_tokens: usize, generated: Generated) -> Self {
         Self {
             text: generated.text.trim().to_owned(),
+            calls: Vec::new(),
             prompt_tokens: prompt_tokens as u32,
             completion_tokens: generated.tokens.len() as u32,
             finish: generated.finish,

@@ -41,12 +41,23 @@ impl Answerer {
         batch: usize,
         observer: &mut dyn Observer<TextScores>,
     ) -> Result<Flow, AnswerError> {
-        let model = self.local()?;
         let asked: Vec<Question<'_>> = questions.iter().map(|scored| scored.question).collect();
         let looked_up = self.look_up(&asked)?;
         let chats = (0..asked.len()).map(|index| looked_up.chat(index));
+        let scored: Vec<_> = chats.zip(questions.iter().map(|scored| scored.texts)).collect();
+        self.score_chats(&scored, batch, observer)
+    }
+
+    /// As [`Self::score_each`], for chats with the texts that may end them.
+    pub(super) fn score_chats(
+        &self,
+        chats: &[(Vec<Message>, &[String])],
+        batch: usize,
+        observer: &mut dyn Observer<TextScores>,
+    ) -> Result<Flow, AnswerError> {
+        let model = self.local()?;
         let candidates: Result<Vec<Candidates>, ModelError> =
-            chats.zip(questions).map(|(chat, scored)| self.candidates(model, &chat, scored.texts)).collect();
+            chats.iter().map(|(chat, texts)| self.candidates(model, chat, texts)).collect();
         let candidates = candidates?;
         let options = ScoreOptions { batch, end: TurnEnd::Scored };
         let mut forward = Forward { candidates: &candidates, observer };

@@ -1,6 +1,6 @@
 //! One answer, piece by piece.
 
-use super::answerer::Answerer;
+use super::answerer::{Answerer, Collect};
 use super::engine::Engine;
 use super::error::AnswerError;
 use super::question::{Answer, Question};
@@ -10,7 +10,8 @@ use crate::telemetry_names as names;
 
 impl Answerer {
     /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
-    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece.
+    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece, and so is
+    /// one that is chosen among labels or may call tools.
     ///
     /// # Errors
     /// A prompt that is too long for the model, numbers that are none, or an endpoint that does not answer.
@@ -19,6 +20,9 @@ impl Answerer {
         question: &Question<'_>,
         on_text: &mut dyn FnMut(&str) -> Flow,
     ) -> Result<Option<Answer>, AnswerError> {
+        if self.answers_whole() {
+            return self.answer_whole(question, on_text);
+        }
         let questions = [*question];
         let looked_up = self.look_up(&questions)?;
         if let Some(answer) = looked_up.abstention(0) {
@@ -47,6 +51,17 @@ impl Answerer {
             span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
         }
         Ok(answer)
+    }
+
+    fn answer_whole(
+        &self,
+        question: &Question<'_>,
+        on_text: &mut dyn FnMut(&str) -> Flow,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let mut collect = Collect { answers: vec![None] };
+        self.answer_each(&[*question], 1, &mut collect)?;
+        let answer = collect.answers.pop().flatten();
+        Ok(answer.filter(|answer| on_text(&answer.text) == Flow::Continue))
     }
 
     fn stream_locally(

@@ -3,7 +3,7 @@
 use empiric_schema::data::Item;
 use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
 
-use super::context::{Context, Done, json_lines, select};
+use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
 use crate::durable_file::WriteError;
 use crate::error::JobError;
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
             harmful: grade.harmful,
             reason: grade.reason,
             passages: answer.passages,
-            calls: Vec::new(),
+            calls: answer.calls,
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
         })
@@ -111,16 +111,12 @@ impl<'a> Run<'a> {
         if flow == Flow::Stop || results.len() < self.items.len() {
             return Err(JobError::Panic("generation ended before all items were answered".to_owned()));
         }
-        let mark =
-            |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
             findings: Findings {
                 evaluation: Some(EvaluationSummary {
-                    passed: mark(|result| result.passed),
-                    harmful: mark(|result| result.harmful),
-                    results: RESULTS_FILE.to_owned(),
                     retrieval: self.retrieval.summary(),
+                    ..summarise(&results)
                 }),
                 ..Findings::default()
             },

@@ -2,10 +2,15 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
+<<<<<<< HEAD
 pub mod cluster;
+=======
+pub mod baseline;
+>>>>>>> wt/craft
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod examples;
 pub mod index;
 pub mod probe;
 pub mod score;
@@ -14,4 +19,6 @@ pub mod train_sft;
 #[cfg(test)]
 mod score_tests;
 
+#[cfg(test)]
+pub(crate) use context::json_lines;
 pub(crate) use context::{Context, Done};

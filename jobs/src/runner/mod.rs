@@ -15,9 +15,15 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod cluster_tests;
+=======
+mod baseline_tests;
+>>>>>>> wt/craft
 #[cfg(test)]
 mod embed_tests;
+#[cfg(test)]
+mod examples_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
