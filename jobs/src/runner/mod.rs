@@ -19,6 +19,8 @@ mod embed_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod retrieval_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod training_tests;
