@@ -6,12 +6,9 @@
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
-<<<<<<< HEAD
-mod cluster;
-=======
 pub mod baseline;
+mod cluster;
 pub mod craft;
->>>>>>> wt/craft
 pub mod durable_file;
 pub mod embed;
 pub mod error;

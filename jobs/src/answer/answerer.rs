@@ -29,11 +29,8 @@ pub struct Answerer {
     version: SystemVersion,
     engine: Engine,
     demonstrations: Selector,
-<<<<<<< HEAD
     sampling: Sampling,
-=======
     toolbox: Option<Arc<Toolbox>>,
->>>>>>> wt/craft
     retriever: Option<Retriever>,
 }
 
@@ -84,11 +81,7 @@ impl Answerer {
         let toolbox = toolbox(&version, inputs)?;
         let retriever = open_retriever(&version, inputs, models)?;
         let engine = Engine::open(&version, inputs, options, models)?;
-<<<<<<< HEAD
-        Ok(Self { version, engine, demonstrations, sampling: Sampling::Greedy, retriever })
-=======
-        Ok(Self { version, engine, demonstrations, retriever, toolbox })
->>>>>>> wt/craft
+        Ok(Self { version, engine, demonstrations, sampling: Sampling::Greedy, retriever, toolbox })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -108,16 +101,12 @@ impl Answerer {
             false => open_retriever(&version, inputs, &ModelCache::default())?,
         };
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
-<<<<<<< HEAD
-        Ok(Self { version, engine, demonstrations, sampling: self.sampling, retriever })
+        Ok(Self { version, engine, demonstrations, sampling: self.sampling, retriever, toolbox })
     }
 
     /// The same version, with tokens picked in another way than its own, which is greedy.
     pub fn with_sampling(self, sampling: Sampling) -> Self {
         Self { sampling, ..self }
-=======
-        Ok(Self { version, engine, demonstrations, retriever, toolbox })
->>>>>>> wt/craft
     }
 
     /// The version that answers.
@@ -203,19 +192,12 @@ impl Answerer {
     ) -> Result<Flow, AnswerError> {
         let span = self.span(chats.len());
         let _entered = span.enter();
-<<<<<<< HEAD
-        let (flow, totals) = match &self.engine {
-            Engine::Local(model) => self.answer_locally(model, chats, batch, observer)?,
-            Engine::Endpoint(model) => {
-                let decoding = &self.version.decoding;
-                model.answer_each(chats, decoding, self.sampling, batch, observer)?
-=======
         let (flow, totals) = match (&self.version.decoding.labels, &self.engine) {
             (Some(labels), _) => self.label_chats(labels, chats, batch, observer)?,
             (None, Engine::Local(model)) => self.answer_locally(model, chats, batch, observer)?,
             (None, Engine::Endpoint(model)) => {
-                model.answer_each(chats, &self.version.decoding, batch, observer)?
->>>>>>> wt/craft
+                let decoding = &self.version.decoding;
+                model.answer_each(chats, decoding, self.sampling, batch, observer)?
             }
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);

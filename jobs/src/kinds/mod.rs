@@ -2,11 +2,8 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
-<<<<<<< HEAD
-pub mod cluster;
-=======
 pub mod baseline;
->>>>>>> wt/craft
+pub mod cluster;
 mod context;
 pub mod embed;
 pub mod evaluate;

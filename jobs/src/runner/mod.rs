@@ -15,11 +15,9 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
-<<<<<<< HEAD
-mod cluster_tests;
-=======
 mod baseline_tests;
->>>>>>> wt/craft
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
@@ -28,6 +26,8 @@ mod examples_tests;
 pub(crate) mod fixture;
 #[cfg(test)]
 mod probe_tests;
+#[cfg(test)]
+mod retrieval_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

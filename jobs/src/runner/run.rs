@@ -10,11 +10,9 @@ use super::exit_file::{ExitFile, Written};
 use super::kept::Kept;
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-<<<<<<< HEAD
-use crate::kinds::{Context, Done, cluster, embed, evaluate, index, probe, score, train_sft};
-=======
-use crate::kinds::{Context, Done, baseline, embed, evaluate, examples, index, score, train_sft};
->>>>>>> wt/craft
+use crate::kinds::{
+    Context, Done, baseline, cluster, embed, evaluate, examples, index, probe, score, train_sft,
+};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -55,17 +53,10 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::Embed(params) => embed::run(context, params),
         JobKind::TrainSft(params) => train_sft::run(context, params),
         JobKind::Index(params) => index::run(context, params),
-<<<<<<< HEAD
         JobKind::Probe(params) => probe::run(context, params),
         JobKind::Cluster(params) => cluster::run(context, params),
-        kind @ (JobKind::Examples(_) | JobKind::Baseline(_)) => {
-=======
         JobKind::Examples(params) => examples::run(context, params),
         JobKind::Baseline(params) => baseline::run(context, params),
-        kind @ (JobKind::Probe(_) | JobKind::Cluster(_)) => {
->>>>>>> wt/craft
-            Err(JobError::Parameters(format!("jobs of kind `{}` are not built yet", kind.name())))
-        }
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))
