@@ -29,9 +29,32 @@ pub fn remedies(category: Category) -> &'static [(Technique, f64)] {
     }
 }
 
+/// The remedies while the answers stand in documents that the system does not see. What failed with the gold passage
+/// in front of the model cannot be repaired by words or by learning before any passage is shown at all.
+fn remedies_unread(category: Category) -> &'static [(Technique, f64)] {
+    match category {
+        Category::GenerationMiss | Category::Tool | Category::ContextClutter => &[(Technique::Rag, 0.5)],
+        other => remedies(other),
+    }
+}
+
 /// The hoped-for part of a category for a technique; `None` where it is no remedy.
-pub fn hope(technique: Technique, category: Category) -> Option<f64> {
-    remedies(category).iter().find(|(one, _)| *one == technique).map(|(_, part)| *part)
+pub fn hope(technique: Technique, category: Category, reading: Reading) -> Option<f64> {
+    let remedies = match reading {
+        Reading::Done => remedies(category),
+        Reading::Missing => remedies_unread(category),
+    };
+    remedies.iter().find(|(one, _)| *one == technique).map(|(_, part)| *part)
+}
+
+/// Whether the system sees the documents that hold the answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// It does, or there are none.
+    #[default]
+    Done,
+    /// It does not.
+    Missing,
 }
 
 /// What one iteration costs in units of a prompt race, before it was measured.
@@ -47,9 +70,9 @@ fn estimated_cost(technique: Technique) -> f64 {
 }
 
 /// What speaks for a technique; `None` where no failure that it is a remedy for is left.
-pub fn priority(known: &TechniqueState, diagnosis: &[DiagnosisRow]) -> Option<Priority> {
+pub fn priority(known: &TechniqueState, diagnosis: &[DiagnosisRow], reading: Reading) -> Option<Priority> {
     let weight = |row: &DiagnosisRow| {
-        let part = hope(known.technique, row.category).filter(|_| !is_barred_for(known, row.category))?;
+        let part = hope(known.technique, row.category, reading).filter(|_| !is_barred_for(known, row.category))?;
         Some((row.category, row.share * row.repair_rate * part))
     };
     let weights: Vec<(Category, f64)> = diagnosis.iter().filter_map(weight).collect();
@@ -92,7 +115,7 @@ mod tests {
             row(Category::GenerationMiss, 0.5, 0.3),
             row(Category::Knowledge, 0.3, 1.0),
         ];
-        let found = priority(&known, &rows).unwrap();
+        let found = priority(&known, &rows, Reading::Done).unwrap();
         assert_eq!(found.category, Category::GenerationMiss);
         assert!((found.reach - 0.25).abs() < 1e-12 && (found.acceptance - 2.0 / 3.0).abs() < 1e-12);
         assert!((found.priority - 0.25 * (2.0 / 3.0) / 4.0).abs() < 1e-12);
@@ -101,12 +124,12 @@ mod tests {
     #[test]
     fn a_technique_without_a_failure_to_repair_or_barred_for_it_has_none() {
         let rows = [row(Category::Knowledge, 1.0, 0.5)];
-        assert_eq!(priority(&TechniqueState::fresh(Technique::Prompt), &rows), None);
+        assert_eq!(priority(&TechniqueState::fresh(Technique::Prompt), &rows, Reading::Done), None);
         let mut known = TechniqueState::fresh(Technique::Rag);
         known.rejected_for = vec![Category::Knowledge];
-        assert!(priority(&known, &rows).is_some());
+        assert!(priority(&known, &rows, Reading::Done).is_some());
         known.rejected_for.push(Category::Knowledge);
-        assert_eq!(priority(&known, &rows), None);
+        assert_eq!(priority(&known, &rows, Reading::Done), None);
     }
 
     #[test]
@@ -117,9 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn before_anything_is_read_a_generation_miss_asks_for_passages() {
+        let rows = [row(Category::GenerationMiss, 0.6, 0.3), row(Category::Knowledge, 0.2, 0.2)];
+        let of = |technique, reading| priority(&TechniqueState::fresh(technique), &rows, reading).map(|one| one.reach);
+        let (unread, read) = (of(Technique::Rag, Reading::Missing), of(Technique::Rag, Reading::Done));
+        assert!((unread.unwrap() - 0.13).abs() < 1e-12 && (read.unwrap() - 0.04).abs() < 1e-12);
+        assert_eq!(of(Technique::Prompt, Reading::Missing), None);
+        assert!(of(Technique::Prompt, Reading::Done).is_some());
+    }
+
+    #[test]
     fn what_was_measured_replaces_the_estimated_cost() {
         let rows = [row(Category::Knowledge, 1.0, 0.5)];
         let known = TechniqueState { cost: Some(3.0), ..TechniqueState::fresh(Technique::Rag) };
-        assert_eq!(priority(&known, &rows).unwrap().cost, 3.0);
+        assert_eq!(priority(&known, &rows, Reading::Done).unwrap().cost, 3.0);
     }
 }

@@ -9,7 +9,7 @@ use empiric_schema::diagnosis::{Category, DiagnosisRow, Priority};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::spec::Technique;
 
-use crate::choice::{self, is_barred_for};
+use crate::choice::{self, Reading, is_barred_for};
 
 /// Rejections after which a technique is barred.
 pub const BARRED_AFTER: u32 = 2;
@@ -25,6 +25,8 @@ pub struct LoopState {
     pub techniques: Vec<TechniqueState>,
     /// Why the incumbent fails, the largest category first; empty where nobody asked.
     pub diagnosis: Vec<DiagnosisRow>,
+    /// Whether the incumbent sees the project's documents.
+    pub reading: Reading,
     /// Whether the incumbent's dev results rule the promise out (`Fail`), show it (`Pass`) or neither.
     pub promise_on_dev: Verdict,
     /// What the locked test said of the incumbent, if it was asked.
@@ -165,8 +167,8 @@ fn first_of_the_spec(state: &LoopState) -> Choice {
 fn by_priority(state: &LoopState) -> Choice {
     let mut choice = Choice::default();
     for known in &state.techniques {
-        let refused = unusable(known).or_else(|| barred(known, &state.diagnosis));
-        match (refused, choice::priority(known, &state.diagnosis)) {
+        let refused = unusable(known).or_else(|| barred(known, state));
+        match (refused, choice::priority(known, &state.diagnosis, state.reading)) {
             (Some(why), _) => choice.rejected.push((known.technique.name().to_owned(), why)),
             (None, Some(priority)) => choice.priorities.push(priority),
             (None, None) => {
@@ -194,9 +196,9 @@ fn by_priority(state: &LoopState) -> Choice {
 }
 
 /// Barred for every category that it would be a remedy for.
-fn barred(known: &TechniqueState, diagnosis: &[DiagnosisRow]) -> Option<String> {
-    let mut treated =
-        diagnosis.iter().filter(|row| choice::hope(known.technique, row.category).is_some()).peekable();
+fn barred(known: &TechniqueState, state: &LoopState) -> Option<String> {
+    let is_treated = |row: &&DiagnosisRow| choice::hope(known.technique, row.category, state.reading).is_some();
+    let mut treated = state.diagnosis.iter().filter(is_treated).peekable();
     treated.peek()?;
     treated
         .all(|row| is_barred_for(known, row.category))

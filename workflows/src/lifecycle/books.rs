@@ -14,7 +14,7 @@ use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement, RunState, RunView, Stage};
 
 use crate::budget::Budget;
-use crate::choice::priority;
+use crate::choice::{Reading, priority};
 use crate::dispatch::{self, Halt, Point};
 use crate::evidence::ledger::{Admission, TestLedger};
 use crate::gate::{self, Grades};
@@ -197,6 +197,7 @@ impl Books {
             max_iterations: self.spec.improve.max_iterations,
             techniques: self.techniques.iter().map(|known| self.with_candidates(known, input)).collect(),
             diagnosis: self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default(),
+            reading: self.reading(),
             promise_on_dev: gate::verdict(&judged),
             gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
             looks_left: self.ledger.as_ref().map_or(0, TestLedger::looks_left),
@@ -217,6 +218,12 @@ impl Books {
             cost: self.cost_of(known.technique),
             ..known.clone()
         }
+    }
+
+    fn reading(&self) -> Reading {
+        let has_documents = self.frozen.as_ref().is_some_and(|frozen| frozen.corpus.is_some());
+        let is_read = self.incumbent.as_ref().is_some_and(|incumbent| incumbent.version.retrieval.is_some());
+        if has_documents && !is_read { Reading::Missing } else { Reading::Done }
     }
 
     fn setting(&self) -> Option<Setting<'_>> {
@@ -329,9 +336,10 @@ impl Books {
     }
 
     fn reject(&mut self, technique: Technique) {
+        let reading = self.reading();
         let diagnosis = self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default();
         for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
-            known.rejected_for.extend(priority(known, &diagnosis).map(|priority| priority.category));
+            known.rejected_for.extend(priority(known, &diagnosis, reading).map(|priority| priority.category));
             known.rejections += 1;
         }
     }

@@ -10,6 +10,7 @@ fn fresh() -> LoopState {
             TechniqueState { missing: Some("no documents".into()), ..TechniqueState::fresh(Technique::Rag) },
         ],
         diagnosis: Vec::new(),
+        reading: Reading::Done,
         promise_on_dev: Verdict::Fail,
         gate: None,
         looks_left: 5,
@@ -119,7 +120,7 @@ fn failures_choose_the_technique() {
         ..fresh()
     };
     let rows = [
-        ("closed book", state(&closed_book, techniques(false))),
+        ("closed book", LoopState { reading: Reading::Missing, ..state(&closed_book, techniques(false)) }),
         ("passages are shown", state(&with_passages, techniques(true))),
         ("the prompt failed once", state(&with_passages, rejected_prompt(techniques(true), 1))),
         ("the prompt is barred", state(&with_passages, rejected_prompt(techniques(true), 2))),
