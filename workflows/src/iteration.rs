@@ -5,29 +5,30 @@
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::budget::Spend;
 use empiric_schema::contract::{IterationInput, IterationOutcome, JobOutcome, JobRequest, Record};
-use empiric_schema::decision::{Decision, DecisionRecord};
-use empiric_schema::evidence::{Alpha, PairedEvidence, Verdict};
-use empiric_schema::job::EvaluateParams;
+use empiric_schema::decision::DecisionRecord;
+use empiric_schema::evidence::{Alpha, Verdict};
+use empiric_schema::job::{EvaluateParams, JobKind, JobSpec};
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement, Standing};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination, join_all,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
 };
 
 use crate::budget::Budget;
-use crate::dispatch::{self, Halt, Point};
+use crate::dispatch::{self, Halt};
 use crate::evidence::random::seeded_order;
-use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, compare, outcomes, select};
-use crate::race::{Halved, Race};
-use crate::technique::{self, Setting};
+use crate::gate::{Grades, compare, is_more_harmful, select};
+use crate::race::Race;
 
 /// Fewest items that a candidate answers before it may be dropped.
 pub(crate) const FIRST_ITEMS: usize = 12;
 
 mod build;
+mod effects;
 mod verdicts;
+
+pub(crate) use self::effects::Effects;
 
 /// The iteration workflow.
 #[workflow]
@@ -47,7 +48,7 @@ impl Iteration {
     ) -> WorkflowResult<IterationOutcome> {
         let mut work = Work::new(&input);
         ctx.state_mut(|state| state.view = work.view("choosing candidates"));
-        let halted = work.go(ctx).await;
+        let halted = work.go(&*ctx).await;
         if halted == Err(Halt::Cancelled) && ctx.cancellation_token().is_cancelled() {
             return Err(WorkflowTermination::cancelled());
         }
@@ -68,7 +69,7 @@ impl Iteration {
 }
 
 /// The iteration's state between jobs.
-struct Work<'a> {
+pub(crate) struct Work<'a> {
     input: &'a IterationInput,
     race: Race,
     confirm: Vec<u32>,
@@ -85,7 +86,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(input: &'a IterationInput) -> Self {
+    pub(crate) fn new(input: &'a IterationInput) -> Self {
         let (race, confirm) = split_dev(input);
         Self {
             input,
@@ -102,16 +103,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn go(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
-        self.prepare(ctx).await?;
+    pub(crate) async fn go(&mut self, world: &impl Effects) -> Result<(), Halt> {
+        self.prepare(world).await?;
         while !self.race.legs().is_empty() {
-            self.run_round(ctx).await?;
+            self.run_round(world).await?;
         }
         let Some(finalist) = self.race.finalist() else { return Ok(()) };
-        self.confirm(ctx, finalist).await
+        self.confirm(world, finalist).await
     }
 
-    async fn run_round(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+    async fn run_round(&mut self, world: &impl Effects) -> Result<(), Halt> {
         let legs = self.race.legs();
         let round = self.race.round() + 1;
         let wanted = legs
@@ -125,47 +126,53 @@ impl<'a> Work<'a> {
                 (leg.runner, label, leg.positions.clone())
             })
             .collect();
-        let graded = self.evaluate(ctx, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
+        let graded = self.evaluate(world, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
         for (runner, grades) in graded {
             self.take(runner, &grades);
         }
         let halved = self.race.close_round();
         self.decide_halving(halved);
-        self.publish(ctx, "between rounds").await
+        world.show(self.view("between rounds"));
+        Ok(())
     }
 
     /// The finalist answers items that did not choose it, and is compared with the incumbent on them.
-    async fn confirm(&mut self, ctx: &mut WorkflowContext<Iteration>, finalist: usize) -> Result<(), Halt> {
+    async fn confirm(&mut self, world: &impl Effects, finalist: usize) -> Result<(), Halt> {
         self.race.set_standing(finalist, Standing::Finalist);
         let label = format!("iteration {}, finalist {}", self.input.number, self.race.label(finalist));
         let wanted = vec![(finalist, label, self.confirm.clone())];
-        let graded = self.evaluate(ctx, wanted, "finalist against incumbent").await?;
+        let graded = self.evaluate(world, wanted, "finalist against incumbent").await?;
         let files = self.jobs.last().map(results).unwrap_or_default();
         let Some((_, confirmed)) = graded.into_iter().next() else { return Ok(()) };
         let incumbent = select(&self.input.incumbent_passed, &self.confirm);
-        let evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
-        let records = self.measure(finalist, &confirmed, files);
-        dispatch::record(ctx, &self.input.run, records)
-            .await
-            .map_err(|error| Halt::Problem(error.to_string()))?;
-        self.decide_promotion(finalist, &incumbent, &confirmed.passed, evidence);
-        if evidence.verdict == Verdict::Pass {
-            self.complete(ctx, finalist, &confirmed).await?;
+        let mut evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
+        let harmful = select(&self.input.incumbent_harmful, &self.confirm);
+        let is_guarded = evidence.verdict == Verdict::Pass
+            && is_more_harmful(&harmful, &confirmed.harmful, alpha(self.input));
+        if is_guarded {
+            evidence.verdict = Verdict::Inconclusive;
         }
-        self.publish(ctx, "done").await
+        let records = self.measure(finalist, &confirmed, files);
+        world.record(&self.input.run, records).await?;
+        self.decide_promotion(finalist, evidence, is_guarded);
+        if evidence.verdict == Verdict::Pass {
+            self.complete(world, finalist, &confirmed).await?;
+        }
+        world.show(self.view("done"));
+        Ok(())
     }
 
     /// A promoted version needs grades on all of dev: it is the next incumbent.
     async fn complete(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         finalist: usize,
         confirmed: &Grades,
     ) -> Result<(), Halt> {
         let rest = self.race.order()[self.race.passed(finalist).len()..].to_vec();
         if !rest.is_empty() {
             let label = format!("iteration {}, rest of dev", self.input.number);
-            let graded = self.evaluate(ctx, vec![(finalist, label, rest)], "rest of dev").await?;
+            let graded = self.evaluate(world, vec![(finalist, label, rest)], "rest of dev").await?;
             for (runner, grades) in graded {
                 self.take(runner, &grades);
             }
@@ -192,13 +199,13 @@ impl<'a> Work<'a> {
     /// Asks for one evaluation a candidate, all at once.
     async fn evaluate(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
         let jobs = wanted.iter().map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
         let jobs = jobs.collect();
-        let outcomes = self.run_jobs(ctx, jobs, activity).await?;
+        let outcomes = self.run_jobs(world, jobs, activity).await?;
         let mut graded = Vec::new();
         for ((runner, _, _), outcome) in wanted.into_iter().zip(outcomes) {
             self.files[runner].extend(results(&outcome));
@@ -211,24 +218,18 @@ impl<'a> Work<'a> {
     /// became of them.
     async fn run_jobs(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         wanted: Vec<(String, JobKind)>,
         activity: &str,
     ) -> Result<Vec<JobOutcome>, Halt> {
-        ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
+        world.ready().await?;
         let share = self.budget.reserve(wanted.len() as u32).map_err(Halt::Budget)?;
-        let view = self.view(activity);
-        ctx.state_mut(|state| state.view = view);
+        world.show(self.view(activity));
         let labels: Vec<(String, &'static str)> =
             wanted.iter().map(|(label, kind)| (label.clone(), kind.name())).collect();
         let requests: Vec<JobRequest> =
             wanted.into_iter().map(|(label, kind)| self.request(label, kind, share)).collect();
-        let context = &*ctx;
-        let options = &self.input.options;
-        let running = requests
-            .into_iter()
-            .map(|request| dispatch::run_job(context, request, options, context.cancellation_token()));
-        let ended = join_all(running).await;
+        let ended = world.run(requests, &self.input.options).await;
         let mut done = Vec::new();
         let mut rows = Vec::new();
         let mut halted = None;
@@ -247,9 +248,7 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        dispatch::record(ctx, &self.input.run, rows)
-            .await
-            .map_err(|error| Halt::Problem(error.to_string()))?;
+        world.record(&self.input.run, rows).await?;
         halted.map_or(Ok(done), Err)
     }
 
@@ -269,12 +268,6 @@ impl<'a> Work<'a> {
         JobRequest { run: self.input.run.clone(), label, job }
     }
 
-    async fn publish(&self, ctx: &mut WorkflowContext<Iteration>, activity: &str) -> Result<(), Halt> {
-        let view = self.view(activity);
-        ctx.state_mut(|state| state.view = view);
-        Ok(())
-    }
-
     fn view(&self, activity: &str) -> IterationView {
         IterationView {
             number: self.input.number,
@@ -288,7 +281,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn finish(self, halted: Result<(), Halt>) -> WorkflowResult<IterationOutcome> {
+    pub(crate) fn finish(self, halted: Result<(), Halt>) -> WorkflowResult<IterationOutcome> {
         let (stopped_by, problem) = match halted {
             Ok(()) => (None, None),
             Err(Halt::Budget(resource)) => (Some(resource), None),

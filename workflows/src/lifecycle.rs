@@ -4,7 +4,9 @@
 
 mod books;
 mod diagnose;
+mod rehearsal;
 
+pub use self::rehearsal::rehearse;
 pub(crate) use self::books::confirm_items;
 
 use std::time::Duration;

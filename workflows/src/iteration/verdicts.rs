@@ -9,7 +9,7 @@ use empiric_schema::view::Standing;
 use super::{Work, version_row};
 use crate::dispatch::{self, Point};
 use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, outcomes, select};
+use crate::gate::{Grades, select};
 use crate::race::Halved;
 
 impl Work<'_> {
@@ -56,9 +56,8 @@ impl Work<'_> {
     pub(super) fn decide_promotion(
         &mut self,
         finalist: usize,
-        incumbent: &str,
-        candidate: &str,
         evidence: PairedEvidence,
+        is_guarded: bool,
     ) {
         let counts = evidence.counts;
         self.finalist = Some((finalist, evidence.verdict));
@@ -67,7 +66,6 @@ impl Work<'_> {
             Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
         };
         self.race.set_standing(finalist, standing);
-        debug_assert_eq!(outcomes(incumbent, candidate).count() as u64, counts.total());
         let decision = Decision::Promote {
             candidate: self.race.candidate(finalist).version.digest(),
             label: self.race.label(finalist).to_owned(),
@@ -75,7 +73,10 @@ impl Work<'_> {
             evidence,
             log_e: log_e_value(counts.wins, counts.losses),
         };
-        let why = promotion_sentence(self.race.label(finalist), &evidence);
+        let why = match is_guarded {
+            true => format!("{} does more harm than the incumbent, and the incumbent stays", self.race.label(finalist)),
+            false => promotion_sentence(self.race.label(finalist), &evidence),
+        };
         self.decide(decision, why);
     }
 
