@@ -138,6 +138,7 @@ impl Freezing<'_> {
             documents,
             corpus: None,
             encoder: None,
+            dev_clusters: self.dev_clusters(&splits),
             system: self.system(prompt, &models)?,
             models,
         })

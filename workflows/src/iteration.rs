@@ -9,7 +9,7 @@ use empiric_schema::decision::DecisionRecord;
 use empiric_schema::evidence::{Alpha, Verdict};
 use empiric_schema::job::{EvaluateParams, JobKind, JobSpec};
 use empiric_schema::version::SystemVersion;
-use empiric_schema::view::{IterationView, Measurement, Standing};
+use empiric_schema::view::{IterationView, Measurement};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
     SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
@@ -17,14 +17,16 @@ use temporalio_workflow::{
 
 use crate::budget::Budget;
 use crate::dispatch::{self, Halt};
-use crate::evidence::random::seeded_order;
-use crate::gate::{Grades, compare, is_more_harmful, select};
+use crate::dev_split::split_dev;
+use crate::evidence::halving;
+use crate::gate::Grades;
 use crate::race::Race;
 
-/// Fewest items that a candidate answers before it may be dropped.
+/// Items that a candidate answers before it may be dropped; fewer where a race would cost too much.
 pub(crate) const FIRST_ITEMS: usize = 12;
 
 mod build;
+mod confirm;
 mod effects;
 mod verdicts;
 
@@ -87,7 +89,7 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(crate) fn new(input: &'a IterationInput) -> Self {
-        let (race, confirm) = split_dev(input);
+        let (race, confirm) = split(input);
         Self {
             input,
             race: Race::new(Vec::new(), race, FIRST_ITEMS),
@@ -133,54 +135,6 @@ impl<'a> Work<'a> {
         let halved = self.race.close_round();
         self.decide_halving(halved);
         world.show(self.view("between rounds"));
-        Ok(())
-    }
-
-    /// The finalist answers items that did not choose it, and is compared with the incumbent on them.
-    async fn confirm(&mut self, world: &impl Effects, finalist: usize) -> Result<(), Halt> {
-        self.race.set_standing(finalist, Standing::Finalist);
-        let label = format!("iteration {}, finalist {}", self.input.number, self.race.label(finalist));
-        let wanted = vec![(finalist, label, self.confirm.clone())];
-        let graded = self.evaluate(world, wanted, "finalist against incumbent").await?;
-        let files = self.jobs.last().map(results).unwrap_or_default();
-        let Some((_, confirmed)) = graded.into_iter().next() else { return Ok(()) };
-        let incumbent = select(&self.input.incumbent_passed, &self.confirm);
-        let mut evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
-        let harmful = select(&self.input.incumbent_harmful, &self.confirm);
-        let is_guarded = evidence.verdict == Verdict::Pass
-            && is_more_harmful(&harmful, &confirmed.harmful, alpha(self.input));
-        if is_guarded {
-            evidence.verdict = Verdict::Inconclusive;
-        }
-        let records = self.measure(finalist, &confirmed, files);
-        world.record(&self.input.run, records).await?;
-        self.decide_promotion(finalist, evidence, is_guarded);
-        if evidence.verdict == Verdict::Pass {
-            self.complete(world, finalist, &confirmed).await?;
-        }
-        world.show(self.view("done"));
-        Ok(())
-    }
-
-    /// A promoted version needs grades on all of dev: it is the next incumbent.
-    async fn complete(
-        &mut self,
-        world: &impl Effects,
-        finalist: usize,
-        confirmed: &Grades,
-    ) -> Result<(), Halt> {
-        let rest = self.race.order()[self.race.passed(finalist).len()..].to_vec();
-        if !rest.is_empty() {
-            let label = format!("iteration {}, rest of dev", self.input.number);
-            let graded = self.evaluate(world, vec![(finalist, label, rest)], "rest of dev").await?;
-            for (runner, grades) in graded {
-                self.take(runner, &grades);
-            }
-        }
-        self.finalist_dev = Grades {
-            passed: self.over_dev(self.race.passed(finalist), &confirmed.passed),
-            harmful: self.over_dev(&self.harmful[finalist], &confirmed.harmful),
-        };
         Ok(())
     }
 
@@ -308,14 +262,16 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The dev positions for the race and for the finalist, in a seeded order.
-fn split_dev(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
-    let count = input.frozen.dev.count as usize;
-    let order = seeded_order(input.spec.improve.seed, count);
-    let raced = ((count as f64 * input.spec.gate.race_share).round() as usize).clamp(1, count.max(2) - 1);
-    let mut positions: Vec<u32> = order.into_iter().map(|position| position as u32).collect();
-    let confirm = positions.split_off(raced.min(positions.len()));
-    (positions, confirm)
+/// The dev positions for the race and for the finalist.
+fn split(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
+    let (dev, clusters) = (input.frozen.dev.count, &input.frozen.dev_clusters);
+    split_dev(dev, input.spec.gate.race_share, input.spec.improve.seed, clusters)
+}
+
+/// Items that a candidate answers before it may be dropped.
+fn first_items(input: &IterationInput, candidates: usize, items: usize) -> usize {
+    let thrifty = halving::first_items(candidates as u64, items as u64);
+    if input.options.thrift { FIRST_ITEMS.min(thrifty as usize) } else { FIRST_ITEMS }
 }
 
 fn alpha(input: &IterationInput) -> Alpha {

@@ -95,6 +95,7 @@ pub fn frozen(project: &Project) -> Frozen {
         documents: if project.has_documents { 40 } else { 0 },
         corpus: project.has_documents.then(|| artifact("corpus")),
         encoder: None,
+        dev_clusters: Vec::new(),
         models,
         system: start(),
     }

@@ -3,7 +3,7 @@
 use empiric_schema::decision::Decision;
 use empiric_schema::contract::JobOutcome;
 
-use super::{Effects, FIRST_ITEMS, Work, split_dev};
+use super::{Effects, Work, first_items, split};
 use crate::dispatch::Halt;
 use crate::race::Race;
 use crate::technique::{self, Build, Built, Candidate, Plan, Product, Setting};
@@ -37,7 +37,9 @@ impl Work<'_> {
     fn line_up(&mut self, candidates: Vec<Candidate>) {
         self.harmful = vec![String::new(); candidates.len()];
         self.files = vec![Vec::new(); candidates.len()];
-        self.race = Race::new(candidates, split_dev(self.input).0, FIRST_ITEMS);
+        let items = split(self.input).0;
+        let first = first_items(self.input, candidates.len(), items.len());
+        self.race = Race::new(candidates, items, first);
     }
 
     async fn build(
