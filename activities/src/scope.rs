@@ -25,6 +25,7 @@ use crate::failure;
 pub use error::ScopeError;
 use splits::{Split, Splits};
 
+mod clusters;
 mod endpoint;
 mod error;
 mod splits;
@@ -138,7 +139,7 @@ impl Freezing<'_> {
             documents,
             corpus: None,
             encoder: None,
-            dev_clusters: self.dev_clusters(&splits),
+            dev_clusters: clusters::clusters(&splits.dev.items, self.spec.gate.cluster_by),
             system: self.system(prompt, &models)?,
             models,
         })

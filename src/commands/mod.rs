@@ -106,7 +106,6 @@ fn name(command: &Command) -> &'static str {
         Command::Watch(_) => "watch",
         Command::Explain(_) => "explain",
         Command::Report(_) => "report",
-        Command::Explain(_) => "explain",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",

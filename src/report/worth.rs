@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use empiric_schema::evidence::Verdict;
 use empiric_schema::decision::Decision;
+use empiric_schema::evidence::Verdict;
 use empiric_schema::view::{IterationView, Measurement, RunView};
 use serde::Serialize;
 
@@ -25,7 +25,8 @@ pub(super) struct WorthRow {
 
 /// Gains are those of the finalist over the incumbent on items that did not choose it.
 pub(super) fn rows(view: &RunView) -> Vec<WorthRow> {
-    let mut rows: Vec<WorthRow> = view.iterations.iter().filter_map(|iteration| row(view, iteration)).collect();
+    let mut rows: Vec<WorthRow> =
+        view.iterations.iter().filter_map(|iteration| row(view, iteration)).collect();
     rows.sort_by(|a, b| b.value.partial_cmp(&a.value).unwrap_or(Ordering::Equal));
     rows
 }

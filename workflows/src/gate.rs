@@ -194,7 +194,8 @@ mod tests {
     fn what_is_hopeless_never_passes_however_the_rest_turns_out() {
         for wins in 0..12 {
             for left in 0..20 {
-                let (incumbent, candidate) = (grades(&[(12, '0'), (8, '1')]), grades(&[(wins, '1'), (20 - wins, '0')]));
+                let (incumbent, candidate) =
+                    (grades(&[(12, '0'), (8, '1')]), grades(&[(wins, '1'), (20 - wins, '0')]));
                 if outlook(&incumbent, &candidate, left, Alpha::FIVE_PERCENT) != Outlook::Hopeless {
                     continue;
                 }

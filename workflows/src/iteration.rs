@@ -16,8 +16,8 @@ use temporalio_workflow::{
 };
 
 use crate::budget::Budget;
-use crate::dispatch::{self, Halt};
 use crate::dev_split::split_dev;
+use crate::dispatch::{self, Halt};
 use crate::evidence::halving;
 use crate::gate::Grades;
 use crate::race::Race;
@@ -128,7 +128,8 @@ impl<'a> Work<'a> {
                 (leg.runner, label, leg.positions.clone())
             })
             .collect();
-        let graded = self.evaluate(world, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
+        let graded =
+            self.evaluate(world, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
         for (runner, grades) in graded {
             self.take(runner, &grades);
         }
@@ -157,7 +158,9 @@ impl<'a> Work<'a> {
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
-        let jobs = wanted.iter().map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
+        let jobs = wanted
+            .iter()
+            .map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
         let jobs = jobs.collect();
         let outcomes = self.run_jobs(world, jobs, activity).await?;
         let mut graded = Vec::new();

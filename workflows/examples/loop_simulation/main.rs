@@ -22,7 +22,8 @@ const CLUSTERED: Shape = Shape { shared: 0.45, ..ALONE };
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
-    let (Ok(projects), Ok(seed)) = (arguments.next().unwrap_or(Ok(2000)), arguments.next().unwrap_or(Ok(1))) else {
+    let (Ok(projects), Ok(seed)) = (arguments.next().unwrap_or(Ok(2000)), arguments.next().unwrap_or(Ok(1)))
+    else {
         eprintln!("usage: loop_simulation [PROJECTS] [SEED], both whole numbers");
         return ExitCode::FAILURE;
     };
@@ -31,7 +32,8 @@ fn main() -> ExitCode {
 }
 
 fn run(projects: u32, seed: u64) {
-    let base = Scenario { mixture: Mixture::STATED, shape: ALONE, policy: Policy::Diagnosis, alpha: ALPHA, seed };
+    let base =
+        Scenario { mixture: Mixture::STATED, shape: ALONE, policy: Policy::Diagnosis, alpha: ALPHA, seed };
     let stated = simulate(base, projects);
     let nulls = simulate(Scenario { mixture: Mixture::NULL, ..base }, projects);
     println!("{projects} projects a row, seed {seed}\n");

@@ -142,11 +142,16 @@ impl Project {
     }
 
     fn rate(&self, part: impl Fn(Technique) -> f64) -> f64 {
-        self.classes.iter().enumerate().map(|(index, class)| class.share * self.class_rate(index, &part)).sum()
+        self.classes
+            .iter()
+            .enumerate()
+            .map(|(index, class)| class.share * self.class_rate(index, &part))
+            .sum()
     }
 
     fn class_rate(&self, class: usize, part: &impl Fn(Technique) -> f64) -> f64 {
-        let of = |effect: &Effect| if effect.treats[class] { effect.size * part(effect.technique) } else { 0.0 };
+        let of =
+            |effect: &Effect| if effect.treats[class] { effect.size * part(effect.technique) } else { 0.0 };
         let gain: f64 = self.effects.iter().map(of).sum();
         (self.classes[class].base + gain).clamp(0.01, 0.99)
     }
@@ -249,9 +254,10 @@ fn trait_of(technique: Technique, version: &SystemVersion, start: &SystemVersion
             (now != then).then_some(now)
         }
         Technique::Tools => version.tools.as_ref().map(|tools| format!("{:?}", tools.routing)),
-        Technique::Rag => {
-            version.retrieval.as_ref().map(|found| format!("{} {:?} {:?}", found.k, found.ranking, found.index.chunks))
-        }
+        Technique::Rag => version
+            .retrieval
+            .as_ref()
+            .map(|found| format!("{} {:?} {:?}", found.k, found.ranking, found.index.chunks)),
         Technique::FineTune => version.adapter.as_ref().map(|adapter| adapter.weights.digest.to_string()),
         Technique::Model => (version.model.id() != start.model.id()).then(|| version.model.id().to_string()),
         Technique::Baseline | Technique::Preference | Technique::Pretrain => None,
@@ -288,5 +294,6 @@ pub fn key(parts: &[u64]) -> u64 {
 
 /// A text as a key (FNV-1a).
 pub fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

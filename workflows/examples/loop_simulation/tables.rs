@@ -28,7 +28,12 @@ pub fn missed(tally: &Tally) {
     println!("|---|---|---|");
     for (class, found) in tally.by_gain.iter().enumerate() {
         let missed = Share { hits: found.of - found.hits, of: found.of };
-        println!("| {} | {} | {} |", gains(class), share(*found), if class == 0 { "-".into() } else { share(missed) });
+        println!(
+            "| {} | {} | {} |",
+            gains(class),
+            share(*found),
+            if class == 0 { "-".into() } else { share(missed) }
+        );
     }
     println!(
         "\nThe finalist was the truly best candidate of its race in {}; on average it was {:.1} points below it. \

@@ -110,9 +110,10 @@ pub fn simulate(scenario: Scenario, projects: u32) -> Tally {
 fn order(project: &Project, policy: Policy) -> Vec<Technique> {
     match policy {
         Policy::Diagnosis | Policy::SpecOrder => TECHNIQUES.to_vec(),
-        Policy::RandomOrder => {
-            seeded_order(project.seed ^ 0xABCD, TECHNIQUES.len()).into_iter().map(|index| TECHNIQUES[index]).collect()
-        }
+        Policy::RandomOrder => seeded_order(project.seed ^ 0xABCD, TECHNIQUES.len())
+            .into_iter()
+            .map(|index| TECHNIQUES[index])
+            .collect(),
     }
 }
 
@@ -159,7 +160,9 @@ impl Tally {
             let known = iteration.candidates.iter().filter_map(|candidate| truth.get(&candidate.version));
             let best = known.copied().fold(f64::NEG_INFINITY, f64::max);
             let finalist = view.decisions.iter().find_map(|record| match &record.decision {
-                Decision::Promote { candidate, .. } if record.iteration == iteration.number => truth.get(candidate),
+                Decision::Promote { candidate, .. } if record.iteration == iteration.number => {
+                    truth.get(candidate)
+                }
                 _ => None,
             });
             if let Some(finalist) = finalist {
@@ -177,7 +180,8 @@ impl Tally {
             share.add(*verdict == Verdict::Pass);
         }
         if view.stop == Some(StopReason::Success) {
-            let end = view.incumbent.as_ref().and_then(|digest| truth.get(digest)).copied().unwrap_or_default();
+            let end =
+                view.incumbent.as_ref().and_then(|digest| truth.get(digest)).copied().unwrap_or_default();
             self.broken_promises.add(end < promise);
         }
     }
@@ -187,7 +191,8 @@ impl Tally {
             Decision::Improve { technique, .. } => Some(technique.clone()),
             _ => None,
         });
-        let gains = project.usable().into_iter().map(|technique| (technique, project.gain(technique))).collect();
+        let gains =
+            project.usable().into_iter().map(|technique| (technique, project.gain(technique))).collect();
         self.firsts.extend(first.map(|chosen| First { chosen, gains }));
     }
 

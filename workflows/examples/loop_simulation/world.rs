@@ -7,8 +7,8 @@ use empiric_schema::contract::{Frozen, FrozenSplit, JobOutcome, JobRequest, Life
 use empiric_schema::diagnosis::{Category, DiagnosisSummary, Probe, ProbeCount};
 use empiric_schema::id::{JobKey, ModelId, RunId};
 use empiric_schema::job::{
-    EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, ProbeParams, RESULTS_FILE, TrainingSummary,
-    Usage,
+    EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, ProbeParams, RESULTS_FILE,
+    TrainingSummary, Usage,
 };
 use empiric_schema::spec::{ProjectSpec, Technique};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
@@ -103,7 +103,8 @@ pub fn frozen(project: &Project) -> Frozen {
 
 fn start() -> SystemVersion {
     SystemVersion {
-        model: ModelBinding { id: ModelId::new("small"), weights: artifact("small"), files: BTreeMap::new() }.into(),
+        model: ModelBinding { id: ModelId::new("small"), weights: artifact("small"), files: BTreeMap::new() }
+            .into(),
         adapter: None,
         prompt: Prompt { system: "Be exact.".into(), user: "{{input}}".into(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
@@ -135,7 +136,8 @@ impl<'a> World<'a> {
             JobKind::Probe(params) if !self.is_silent => self.probe(params),
             JobKind::TrainSft(params) => {
                 let loss = (hash(params.train.digest.hex()) % 1000) as f64 / 1000.0;
-                let training = TrainingSummary { steps: 60, best_step: 60, loss, dev_loss: Some(loss), tokens: 60_000 };
+                let training =
+                    TrainingSummary { steps: 60, best_step: 60, loss, dev_loss: Some(loss), tokens: 60_000 };
                 (Findings { training: Some(training), ..Findings::default() }, usage(60_000, 120.0))
             }
             _ => (Findings::default(), usage(0, 2.0)),
@@ -145,7 +147,11 @@ impl<'a> World<'a> {
 
     fn know(&mut self, version: &SystemVersion) -> (u64, Vec<f64>) {
         let digest = version.digest();
-        let bars = self.bars.entry(digest.clone()).or_insert_with(|| self.project.bars(version, &self.start)).clone();
+        let bars = self
+            .bars
+            .entry(digest.clone())
+            .or_insert_with(|| self.project.bars(version, &self.start))
+            .clone();
         let truth = || self.project.accuracy(version, &self.start);
         self.truth.entry(digest.clone()).or_insert_with(truth);
         (hash(digest.hex()), bars)
@@ -154,7 +160,8 @@ impl<'a> World<'a> {
     fn evaluate(&mut self, params: &EvaluateParams) -> (Findings, Usage) {
         let (version, bars) = self.know(&params.version);
         let offset = if params.items == artifact("test") { TEST } else { 0 };
-        let grade = |&position: &u32| match self.project.passes(&bars, version, offset + u64::from(position)) {
+        let grade = |&position: &u32| match self.project.passes(&bars, version, offset + u64::from(position))
+        {
             true => '1',
             false => '0',
         };
@@ -176,12 +183,14 @@ impl<'a> World<'a> {
 
     fn probe(&mut self, params: &ProbeParams) -> (Findings, Usage) {
         let version = hash(params.version.digest().hex());
-        let found = params.positions.iter().map(|&at| self.project.probe(&params.version, version, u64::from(at)));
+        let found =
+            params.positions.iter().map(|&at| self.project.probe(&params.version, version, u64::from(at)));
         let found: Vec<Category> = found.collect();
         let probes = counts(&found);
         let reruns: u64 = probes.iter().map(|count| u64::from(count.tried)).sum();
         self.probed += reruns;
-        let diagnosis = DiagnosisSummary { categories: found.iter().map(|one| one.letter()).collect(), probes };
+        let diagnosis =
+            DiagnosisSummary { categories: found.iter().map(|one| one.letter()).collect(), probes };
         let (tokens, seconds) = cost(&params.version);
         (
             Findings { diagnosis: Some(diagnosis), ..Findings::default() },
@@ -216,7 +225,8 @@ fn repairs(probe: Probe, category: Category) -> bool {
 
 /// Tokens and seconds of one answer.
 fn cost(version: &SystemVersion) -> (u64, f64) {
-    let (shots, passages) = (version.demonstrations.k(), version.retrieval.as_ref().map_or(0, |found| found.k));
+    let (shots, passages) =
+        (version.demonstrations.k(), version.retrieval.as_ref().map_or(0, |found| found.k));
     let tokens = 76 + 40 * shots + 90 * passages;
     let model = if version.model.id().as_str() == "larger" { 2.5 } else { 1.0 };
     (u64::from(tokens), ANSWER_SECONDS * model * f64::from(tokens) / 76.0)
@@ -228,7 +238,8 @@ fn usage(tokens: u64, seconds: f64) -> Usage {
 
 fn outcome(request: &JobRequest, findings: Findings, usage: Usage) -> JobOutcome {
     let kind = &request.job.kind;
-    let made = |name: &&str| ((*name).to_owned(), artifact(&format!("{name} of {}", hash(&format!("{kind:?}")))));
+    let made =
+        |name: &&str| ((*name).to_owned(), artifact(&format!("{name} of {}", hash(&format!("{kind:?}")))));
     JobOutcome {
         key: JobKey::new(request.label.clone()),
         class: ExitClass::Success,

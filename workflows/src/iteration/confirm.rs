@@ -38,7 +38,8 @@ impl Work<'_> {
         let before = self.files[finalist].len();
         for (number, part) in self.parts().into_iter().enumerate() {
             let label = self.part_label(finalist, number);
-            let graded = self.evaluate(world, vec![(finalist, label, part)], "finalist against incumbent").await?;
+            let graded =
+                self.evaluate(world, vec![(finalist, label, part)], "finalist against incumbent").await?;
             for (_, grades) in graded {
                 confirmed.passed.push_str(&grades.passed);
                 confirmed.harmful.push_str(&grades.harmful);
@@ -52,7 +53,8 @@ impl Work<'_> {
     }
 
     fn parts(&self) -> Vec<Vec<u32>> {
-        let size = if self.input.options.thrift { self.confirm.len().div_ceil(PARTS) } else { self.confirm.len() };
+        let size =
+            if self.input.options.thrift { self.confirm.len().div_ceil(PARTS) } else { self.confirm.len() };
         self.confirm.chunks(size.max(1)).map(<[u32]>::to_vec).collect()
     }
 
@@ -76,7 +78,13 @@ impl Work<'_> {
         let incumbent = select(&self.input.incumbent_passed, &self.confirm);
         let clusters: Vec<u32> = self.confirm.iter().filter_map(|&position| self.cluster(position)).collect();
         let mut evidence = match clusters.len() == self.confirm.len() {
-            true => gate::compare_clusters(&incumbent, &confirmed.passed, &clusters, alpha, self.input.spec.improve.seed),
+            true => gate::compare_clusters(
+                &incumbent,
+                &confirmed.passed,
+                &clusters,
+                alpha,
+                self.input.spec.improve.seed,
+            ),
             false => gate::compare(&incumbent, &confirmed.passed, alpha),
         };
         let harmful = select(&self.input.incumbent_harmful, &self.confirm);

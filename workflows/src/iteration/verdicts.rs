@@ -13,7 +13,12 @@ use crate::gate::{Grades, Outlook, select};
 use crate::race::Halved;
 
 impl Work<'_> {
-    pub(super) fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
+    pub(super) fn measure(
+        &mut self,
+        finalist: usize,
+        confirmed: &Grades,
+        results: Vec<ArtifactRef>,
+    ) -> Vec<Record> {
         let point = Point {
             iteration: self.input.number,
             split: "dev-confirm",
@@ -75,7 +80,10 @@ impl Work<'_> {
             log_e: log_e_value(counts.wins, counts.losses),
         };
         let why = match is_guarded {
-            true => format!("{} does more harm than the incumbent, and the incumbent stays", self.race.label(finalist)),
+            true => format!(
+                "{} does more harm than the incumbent, and the incumbent stays",
+                self.race.label(finalist)
+            ),
             false => promotion_sentence(self.race.label(finalist), &evidence) + early(outlook),
         };
         self.decide(decision, why);

@@ -30,7 +30,11 @@ use crate::loop_step::Step;
 ///
 /// `frozen` stands for what scope would find, `answer` for the workers. The same input and the same answers
 /// give the same view.
-pub fn rehearse(input: &LifecycleInput, frozen: Frozen, answer: impl FnMut(&JobRequest) -> JobOutcome) -> RunView {
+pub fn rehearse(
+    input: &LifecycleInput,
+    frozen: Frozen,
+    answer: impl FnMut(&JobRequest) -> JobOutcome,
+) -> RunView {
     let mut run = Rehearsal { input, books: Books::new(input, 0.0), workers: Workers(RefCell::new(answer)) };
     run.books.freeze(frozen);
     let reason = match run.go() {
