@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use project::{Mixture, Shape};
 use tally::{Scenario, dependence, simulate};
-use world::Policy;
+use world::{Clusters, Policy};
 
 const ALPHA: f64 = 0.05;
 /// Items that stand alone.
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 fn run(projects: u32, seed: u64) {
     let base =
-        Scenario { mixture: Mixture::STATED, shape: ALONE, policy: Policy::Diagnosis, alpha: ALPHA, seed };
+        Scenario { mixture: Mixture::STATED, shape: ALONE, policy: Policy::Diagnosis, clusters: Clusters::Ignored, alpha: ALPHA, seed };
     let stated = simulate(base, projects);
     let nulls = simulate(Scenario { mixture: Mixture::NULL, ..base }, projects);
     println!("{projects} projects a row, seed {seed}\n");
@@ -44,10 +44,16 @@ fn run(projects: u32, seed: u64) {
         ("nothing helps, items stand alone", &nulls),
         ("stated mixture, clusters of 5", &simulate(clustered, projects)),
         ("nothing helps, clusters of 5", &simulate(clustered_nulls, projects)),
+        ("stated mixture, clusters of 5, `cluster_by`", &simulate(known(clustered), projects)),
+        ("nothing helps, clusters of 5, `cluster_by`", &simulate(known(clustered_nulls), projects)),
     ]);
     println!("\nmeasured correlation of differences within clusters: {:.2}\n", dependence(CLUSTERED, 400));
     tables::missed(&stated);
     let spec_order = simulate(Scenario { policy: Policy::SpecOrder, ..base }, projects);
     let random_order = simulate(Scenario { policy: Policy::RandomOrder, ..base }, projects);
     tables::policies(&[("diagnosis", &stated), ("spec order", &spec_order), ("random order", &random_order)]);
+}
+
+fn known(scenario: Scenario) -> Scenario {
+    Scenario { clusters: Clusters::Known, ..scenario }
 }

@@ -11,7 +11,7 @@ use empiric_workflows::evidence::random::{SplitMix64, seeded_order};
 use empiric_workflows::lifecycle::rehearse;
 
 use super::project::{Mixture, Project, Shape, TECHNIQUES};
-use super::world::{Policy, World, frozen, input};
+use super::world::{Clusters, Policy, World, frozen, input};
 
 /// Upper ends of the classes of true gains; what is above the last is the last class.
 pub const GAINS: [f64; 5] = [0.0, 0.02, 0.05, 0.10, 0.20];
@@ -25,6 +25,8 @@ pub struct Scenario {
     pub mixture: Mixture,
     /// The data.
     pub shape: Shape,
+    /// What the gate knows of clusters.
+    pub clusters: Clusters,
     /// How techniques are chosen.
     pub policy: Policy,
     /// The spec's `gate.alpha`.
@@ -121,7 +123,7 @@ impl Tally {
     fn work(&mut self, project: &Project, scenario: Scenario) {
         let input = input(project, &order(project, scenario.policy), scenario.alpha);
         let mut world = World::new(project, scenario.policy);
-        let view = rehearse(&input, frozen(project), |request| world.answer(request));
+        let view = rehearse(&input, frozen(project, scenario.clusters), |request| world.answer(request));
         self.projects += 1;
         self.answers += world.answers;
         self.probed += world.probed;
@@ -230,7 +232,7 @@ pub fn dependence(shape: Shape, projects: u64) -> f64 {
     let (mut between, mut within, mut groups) = (0.0, 0.0, 0.0);
     for seed in 0..projects {
         let project = Project::draw(seed, Mixture::NULL, shape);
-        let start = frozen(&project).system;
+        let start = frozen(&project, Clusters::Ignored).system;
         let bars = project.bars(&start, &start);
         let [one, two] = [1, 2].map(|version| SplitMix64::new(seed ^ version).next_u64());
         for cluster in 0..u64::from(shape.dev.0) / size {

@@ -81,8 +81,17 @@ pub fn input(project: &Project, order: &[Technique], alpha: f64) -> LifecycleInp
     }
 }
 
+/// Whether the gate is told which items belong together (`gate.cluster_by`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clusters {
+    /// Every item counts as standing alone.
+    Ignored,
+    /// Whole clusters race or confirm, and are resampled.
+    Known,
+}
+
 /// What scope would find.
-pub fn frozen(project: &Project) -> Frozen {
+pub fn frozen(project: &Project, clusters: Clusters) -> Frozen {
     let split = |name: &str, count| FrozenSplit { items: artifact(name), count };
     let mut models = BTreeMap::from([(ModelId::new("small"), artifact("small"))]);
     if project.has_larger_model {
@@ -95,7 +104,10 @@ pub fn frozen(project: &Project) -> Frozen {
         documents: if project.has_documents { 40 } else { 0 },
         corpus: project.has_documents.then(|| artifact("corpus")),
         encoder: None,
-        dev_clusters: Vec::new(),
+        dev_clusters: match clusters {
+            Clusters::Ignored => Vec::new(),
+            Clusters::Known => (0..project.dev).map(|item| item / project.shape.cluster).collect(),
+        },
         models,
         system: start(),
     }
