@@ -6,8 +6,8 @@ mod books;
 mod diagnose;
 mod rehearsal;
 
-pub use self::rehearsal::rehearse;
 pub(crate) use self::books::confirm_items;
+pub use self::rehearsal::rehearse;
 
 use std::time::Duration;
 

@@ -2,8 +2,10 @@
 
 #[path = "../examples/loop_simulation/project.rs"]
 mod project;
+#[expect(dead_code, reason = "the tables of the benches need more of it")]
 #[path = "../examples/loop_simulation/tally.rs"]
 mod tally;
+#[expect(dead_code, reason = "the tables of the benches need more of it")]
 #[path = "../examples/loop_simulation/world.rs"]
 mod world;
 

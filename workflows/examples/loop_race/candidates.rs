@@ -30,8 +30,10 @@ struct Line<'a> {
 /// # Errors
 /// What of the input could not be read.
 pub fn print(frozen: &str) -> Result<(), String> {
-    let frozen: Frozen = serde_json::from_str(frozen).map_err(|error| format!("standard input is no `Frozen`: {error}"))?;
-    let spec = ProjectSpec::parse("project.yaml", SPEC).map_err(|error| format!("the spec is wrong: {error:?}"))?;
+    let frozen: Frozen =
+        serde_json::from_str(frozen).map_err(|error| format!("standard input is no `Frozen`: {error}"))?;
+    let spec =
+        ProjectSpec::parse("project.yaml", SPEC).map_err(|error| format!("the spec is wrong: {error:?}"))?;
     let setting = Setting {
         spec: &spec,
         frozen: &frozen,

@@ -32,8 +32,14 @@ fn main() -> ExitCode {
 }
 
 fn run(projects: u32, seed: u64) {
-    let base =
-        Scenario { mixture: Mixture::STATED, shape: ALONE, policy: Policy::Diagnosis, clusters: Clusters::Ignored, alpha: ALPHA, seed };
+    let base = Scenario {
+        mixture: Mixture::STATED,
+        shape: ALONE,
+        policy: Policy::Diagnosis,
+        clusters: Clusters::Ignored,
+        alpha: ALPHA,
+        seed,
+    };
     let stated = simulate(base, projects);
     let nulls = simulate(Scenario { mixture: Mixture::NULL, ..base }, projects);
     println!("{projects} projects a row, seed {seed}\n");

@@ -57,9 +57,9 @@ fn gains(class: usize) -> String {
 pub fn policies(rows: &[(&str, &Tally)]) {
     println!(
         "| chosen by | first choice has the largest true gain per cost | true gain, points a project | answers a project | \
-         of them by probes | iterations | device seconds | points per 1000 answers |"
+         of them by probes | iterations | device seconds | thousand tokens | points per 1000 answers |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     let Some((_, reference)) = rows.first() else { return };
     for (name, tally) in rows {
         let projects = f64::from(tally.projects.max(1));
@@ -67,11 +67,12 @@ pub fn policies(rows: &[(&str, &Tally)]) {
         let answers = each((tally.answers + tally.probed) as f64);
         let gained = 100.0 * each(tally.gained);
         println!(
-            "| {name} | {} | {gained:.1} | {answers:.0} | {:.0} | {:.1} | {:.0} | {:.2} |",
+            "| {name} | {} | {gained:.1} | {answers:.0} | {:.0} | {:.1} | {:.0} | {:.0} | {:.2} |",
             share(tally.first_hits(&reference.costs).0),
             each(tally.probed as f64),
             each(tally.iterations as f64),
             each(tally.seconds),
+            each(tally.tokens as f64 / 1000.0),
             1000.0 * gained / answers,
         );
     }

@@ -51,7 +51,8 @@ const FEWEST_FIRST: u64 = 4;
 /// an exhaustive grid over `total` items; never under four.
 pub fn first_items(candidates: u64, total: u64) -> u64 {
     let is_cheap = |first: &u64| {
-        answers_needed(&schedule(candidates, *first, total)) * PART_OF_GRID <= candidates.saturating_mul(total)
+        answers_needed(&schedule(candidates, *first, total)) * PART_OF_GRID
+            <= candidates.saturating_mul(total)
     };
     (FEWEST_FIRST..=total).rev().find(is_cheap).unwrap_or(FEWEST_FIRST)
 }
@@ -105,7 +106,10 @@ mod tests {
             for total in 40..400 {
                 let first = first_items(candidates, total);
                 let answers = answers_needed(&schedule(candidates, first, total));
-                assert!(3 * answers <= candidates * total, "{candidates} candidates, {total} items: {answers}");
+                assert!(
+                    3 * answers <= candidates * total,
+                    "{candidates} candidates, {total} items: {answers}"
+                );
             }
         }
         assert_eq!([first_items(8, 54), first_items(16, 54), first_items(8, 300)], [9, 7, 50]);

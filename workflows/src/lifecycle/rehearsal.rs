@@ -64,7 +64,7 @@ impl<F: FnMut(&JobRequest) -> JobOutcome> Effects for Workers<F> {
     fn show(&self, _view: IterationView) {}
 
     async fn run(&self, requests: Vec<JobRequest>, _options: &RunOptions) -> Vec<Result<JobOutcome, Halt>> {
-        requests.iter().map(|request| Ok(self.0.borrow_mut()(request))).collect()
+        requests.iter().map(|request| Ok((*self.0.borrow_mut())(request))).collect()
     }
 
     async fn record(&self, _run: &RunId, _records: Vec<Record>) -> Result<(), Halt> {
@@ -149,7 +149,7 @@ impl<F: FnMut(&JobRequest) -> JobOutcome> Rehearsal<'_, F> {
     fn pay_for(&mut self, kind: JobKind, share: Spend) -> Result<JobOutcome, Halt> {
         let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve: share };
         let request = JobRequest { run: self.input.run.clone(), label: String::new(), job };
-        let outcome = self.workers.0.borrow_mut()(&request);
+        let outcome = (*self.workers.0.borrow_mut())(&request);
         self.books.settle(share, Some(&outcome));
         dispatch::is_complete(&outcome, share)?;
         Ok(outcome)
