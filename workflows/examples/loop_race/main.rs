@@ -22,6 +22,8 @@ const RECORDED: &str = include_str!("../../../benches/loop/recorded.json");
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=10;
 const RACE_SHARE: f64 = 0.5;
 const ALPHA: Alpha = Alpha::FIVE_PERCENT;
+/// Candidates of an iteration by default (`improve.candidates`).
+const FIELD: usize = 8;
 /// Items of the first round before it was sized by the price of the race.
 const FIXED_FIRST: usize = 12;
 
@@ -89,7 +91,9 @@ fn compare_ways() -> Result<(), String> {
     for answers in &recorded.candidates {
         println!("- {} of {}: {}", count(&answers.passed), recorded.items, answers.change);
     }
-    for candidates in [8, recorded.candidates.len()] {
+    let all = recorded.candidates.len();
+    let sizes = if all > FIELD { vec![FIELD, all] } else { vec![all] };
+    for candidates in sizes {
         table(&recorded, candidates, "fixed first round", |_, _| FIXED_FIRST);
         table(&recorded, candidates, "first round sized by its price", |candidates, items| {
             FIXED_FIRST.min(first_items(candidates as u64, items as u64) as usize)
