@@ -14,7 +14,7 @@ use tally::{Scenario, Share, dependence, simulate};
 use world::{Clusters, Policy};
 
 const ALONE: Shape = Shape { dev: (100, 300), test: 200, cluster: 5, shared: 0.0 };
-const CLUSTERED: Shape = Shape { shared: 0.45, ..ALONE };
+const CLUSTERED: Shape = Shape { shared: 0.9, ..ALONE };
 
 fn scenario(mixture: Mixture, alpha: f64) -> Scenario {
     let (policy, clusters) = (Policy::Diagnosis, Clusters::Ignored);

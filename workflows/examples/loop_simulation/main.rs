@@ -18,7 +18,7 @@ const ALPHA: f64 = 0.05;
 /// Items that stand alone.
 const ALONE: Shape = Shape { dev: (100, 300), test: 200, cluster: 5, shared: 0.0 };
 /// Five items a document, whose differences correlate by .3.
-const CLUSTERED: Shape = Shape { shared: 0.45, ..ALONE };
+const CLUSTERED: Shape = Shape { shared: 0.9, ..ALONE };
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
