@@ -49,12 +49,13 @@ fn clusters_that_the_gate_knows_do_not_raise_false_promotions() {
 }
 
 #[test]
-fn large_gains_are_found_and_kept_promises_are_real() {
-    let tally = simulate(scenario(Mixture::STATED, 0.05), 60);
-    let large = tally.by_gain[tally.by_gain.len() - 1];
-    assert!(large.of > 10 && large.hits * 10 > large.of * 9, "{large:?}");
+fn large_gains_are_found_and_promises_that_are_not_kept_do_not_pass() {
+    let tally = simulate(scenario(Mixture::STATED, 0.05), 80);
+    let [.., large, larger] = tally.by_gain;
+    let (found, of) = (large.hits + larger.hits, large.of + larger.of);
+    assert!(of > 5 && found * 10 >= of * 7, "{found} of {of} gains over ten points");
     assert!(!exceeds(tally.false_promotions, 0.05), "{:?}", tally.false_promotions);
-    assert!(!exceeds(tally.broken_promises, 0.05), "{:?}", tally.broken_promises);
+    assert!(!exceeds(tally.false_passes, 0.05), "{:?}", tally.false_passes);
 }
 
 #[test]
