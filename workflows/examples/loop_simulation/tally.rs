@@ -67,6 +67,8 @@ pub struct Tally {
     pub projects: u32,
     /// Promotions of finalists that are not better, of all such finalists.
     pub false_promotions: Share,
+    /// Of them the first comparison of each run.
+    pub first_comparisons: Share,
     /// Projects with at least one.
     pub misled: Share,
     /// Promotions by true gain, see [`GAINS`].
@@ -140,7 +142,7 @@ impl Tally {
     }
 
     fn take_promotions(&mut self, view: &RunView, truth: &BTreeMap<Digest, f64>) {
-        let mut is_misled = false;
+        let (mut is_misled, mut is_first) = (false, true);
         for record in &view.decisions {
             let Decision::Promote { candidate, incumbent, evidence, .. } = &record.decision else { continue };
             let gain = truth[candidate] - truth[incumbent];
@@ -149,7 +151,11 @@ impl Tally {
             if gain <= ROUNDING {
                 self.false_promotions.add(is_promoted);
                 is_misled |= is_promoted;
+                if is_first {
+                    self.first_comparisons.add(is_promoted);
+                }
             }
+            is_first = false;
         }
         self.misled.add(is_misled);
     }
