@@ -151,7 +151,7 @@ impl Row {
         let race = race(&field, &race_items, first(field.len(), race_items.len()));
         let agreement = compare(&field[grid.index].passed, &field[race.index].passed, ALPHA.half()).verdict;
         let verdicts = [&grid, &race].map(|choice| verdict(recorded, &field[choice.index], &confirm));
-        let end = |choice: &Choice, verdict| (verdict == Verdict::Pass).then_some(choice.index);
+        let end = |choice: &Choice, verdict: Verdict| (verdict == Verdict::Pass).then_some(choice.index);
         let ends = [end(&grid, verdicts[0]), end(&race, verdicts[1])];
         Self { seed, field, grid, race, agreement, verdicts, ends }
     }
