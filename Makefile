@@ -6,7 +6,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 EMPIRIC = target/release/empiric
 
-.PHONY: help setup demo test check bench-runtime clean
+.PHONY: help setup demo test check bench-runtime bench-loop clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
@@ -41,6 +41,12 @@ bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (bu
 	@echo "== building the release program of the benchmark (once)"
 	$(CARGO) build --release --locked -p empiric-jobs --example bench_runtime
 	$(PYTHON) benches/runtime/run.py $(BENCH)
+
+bench-loop: setup ## How often the loop is wrong, on thousands of synthetic projects, and the race against a grid
+	@echo "== building the benchmarks of the loop (once)"
+	$(CARGO) build --release --locked -p empiric-workflows --example loop_simulation --example loop_race
+	target/release/examples/loop_simulation $(BENCH)
+	target/release/examples/loop_race
 
 clean: ## Remove what was built, not what was fetched
 	$(CARGO) clean

@@ -28,6 +28,7 @@ use encoder::EncoderFolder;
 pub use error::ScopeError;
 use splits::{Split, Splits};
 
+mod clusters;
 mod corpus;
 mod encoder;
 mod endpoint;
@@ -147,6 +148,7 @@ impl Freezing<'_> {
             documents: corpus.count(),
             corpus: self.store_corpus(corpus).await?,
             encoder,
+            dev_clusters: clusters::clusters(&splits.dev.items, self.spec.gate.cluster_by),
             system: self.system(prompt, &models)?,
             models,
         })

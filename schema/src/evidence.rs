@@ -305,6 +305,9 @@ pub struct PairedEvidence {
     pub gain: Interval,
     /// The smallest gain that is worth having.
     pub least_gain: f64,
+    /// The gain with whole clusters resampled, where items depend on each other. It has to show the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clustered: Option<BootstrapEstimate>,
     /// What follows.
     pub verdict: Verdict,
 }

@@ -206,6 +206,7 @@ fn paired(wins: u64, losses: u64, ties: u64, verdict: Verdict) -> PairedEvidence
     let counts = PairedCounts { wins, losses, ties };
     let gain = counts.gain().unwrap();
     PairedEvidence {
+        clustered: None,
         counts,
         method: PValueMethod::MidP,
         alpha: Alpha::FIVE_PERCENT,

@@ -363,6 +363,7 @@ fn frozen(script: &Script) -> Frozen {
         documents: u32::from(corpus.is_some()),
         corpus,
         encoder: None,
+        dev_clusters: Vec::new(),
         models: BTreeMap::from([(ModelId::new("m"), weights)]),
         system,
     }

@@ -9,23 +9,28 @@ use empiric_schema::decision::DecisionRecord;
 use empiric_schema::evidence::{Alpha, Verdict};
 use empiric_schema::job::{EvaluateParams, JobKind, JobSpec};
 use empiric_schema::version::SystemVersion;
-use empiric_schema::view::{IterationView, Measurement, Standing};
+use empiric_schema::view::{IterationView, Measurement};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination, join_all,
+    SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
 };
 
 use crate::budget::Budget;
+use crate::dev_split::split_dev;
 use crate::dispatch::{self, Halt};
-use crate::evidence::random::seeded_order;
-use crate::gate::{Grades, compare, is_more_harmful, select};
+use crate::evidence::halving;
+use crate::gate::Grades;
 use crate::race::Race;
 
-/// Fewest items that a candidate answers before it may be dropped.
+/// Items that a candidate answers before it may be dropped; fewer where a race would cost too much.
 pub(crate) const FIRST_ITEMS: usize = 12;
 
 mod build;
+mod confirm;
+mod effects;
 mod verdicts;
+
+pub(crate) use self::effects::Effects;
 
 /// The iteration workflow.
 #[workflow]
@@ -45,7 +50,7 @@ impl Iteration {
     ) -> WorkflowResult<IterationOutcome> {
         let mut work = Work::new(&input);
         ctx.state_mut(|state| state.view = work.view("choosing candidates"));
-        let halted = work.go(ctx).await;
+        let halted = work.go(&*ctx).await;
         if halted == Err(Halt::Cancelled) && ctx.cancellation_token().is_cancelled() {
             return Err(WorkflowTermination::cancelled());
         }
@@ -66,7 +71,7 @@ impl Iteration {
 }
 
 /// The iteration's state between jobs.
-struct Work<'a> {
+pub(crate) struct Work<'a> {
     input: &'a IterationInput,
     race: Race,
     confirm: Vec<u32>,
@@ -83,8 +88,8 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(input: &'a IterationInput) -> Self {
-        let (race, confirm) = split_dev(input);
+    pub(crate) fn new(input: &'a IterationInput) -> Self {
+        let (race, confirm) = split(input);
         Self {
             input,
             race: Race::new(Vec::new(), race, FIRST_ITEMS),
@@ -100,16 +105,16 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn go(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
-        self.prepare(ctx).await?;
+    pub(crate) async fn go(&mut self, world: &impl Effects) -> Result<(), Halt> {
+        self.prepare(world).await?;
         while !self.race.legs().is_empty() {
-            self.run_round(ctx).await?;
+            self.run_round(world).await?;
         }
         let Some(finalist) = self.race.finalist() else { return Ok(()) };
-        self.confirm(ctx, finalist).await
+        self.confirm(world, finalist).await
     }
 
-    async fn run_round(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+    async fn run_round(&mut self, world: &impl Effects) -> Result<(), Halt> {
         let legs = self.race.legs();
         let round = self.race.round() + 1;
         let wanted = legs
@@ -123,61 +128,14 @@ impl<'a> Work<'a> {
                 (leg.runner, label, leg.positions.clone())
             })
             .collect();
-        let graded = self.evaluate(ctx, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
+        let graded =
+            self.evaluate(world, wanted, &format!("round {round} of {}", self.race.rounds())).await?;
         for (runner, grades) in graded {
             self.take(runner, &grades);
         }
         let halved = self.race.close_round();
         self.decide_halving(halved);
-        self.publish(ctx, "between rounds").await
-    }
-
-    /// The finalist answers items that did not choose it, and is compared with the incumbent on them.
-    async fn confirm(&mut self, ctx: &mut WorkflowContext<Iteration>, finalist: usize) -> Result<(), Halt> {
-        self.race.set_standing(finalist, Standing::Finalist);
-        let label = format!("iteration {}, finalist {}", self.input.number, self.race.label(finalist));
-        let wanted = vec![(finalist, label, self.confirm.clone())];
-        let graded = self.evaluate(ctx, wanted, "finalist against incumbent").await?;
-        let files = self.jobs.last().map(results).unwrap_or_default();
-        let Some((_, confirmed)) = graded.into_iter().next() else { return Ok(()) };
-        let incumbent = select(&self.input.incumbent_passed, &self.confirm);
-        let mut evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
-        let harmful = select(&self.input.incumbent_harmful, &self.confirm);
-        let is_guarded = evidence.verdict == Verdict::Pass
-            && is_more_harmful(&harmful, &confirmed.harmful, alpha(self.input));
-        if is_guarded {
-            evidence.verdict = Verdict::Inconclusive;
-        }
-        let records = self.measure(finalist, &confirmed, files);
-        dispatch::record(ctx, &self.input.run, records)
-            .await
-            .map_err(|error| Halt::Problem(error.to_string()))?;
-        self.decide_promotion(finalist, evidence, is_guarded);
-        if evidence.verdict == Verdict::Pass {
-            self.complete(ctx, finalist, &confirmed).await?;
-        }
-        self.publish(ctx, "done").await
-    }
-
-    /// A promoted version needs grades on all of dev: it is the next incumbent.
-    async fn complete(
-        &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
-        finalist: usize,
-        confirmed: &Grades,
-    ) -> Result<(), Halt> {
-        let rest = self.race.order()[self.race.passed(finalist).len()..].to_vec();
-        if !rest.is_empty() {
-            let label = format!("iteration {}, rest of dev", self.input.number);
-            let graded = self.evaluate(ctx, vec![(finalist, label, rest)], "rest of dev").await?;
-            for (runner, grades) in graded {
-                self.take(runner, &grades);
-            }
-        }
-        self.finalist_dev = Grades {
-            passed: self.over_dev(self.race.passed(finalist), &confirmed.passed),
-            harmful: self.over_dev(&self.harmful[finalist], &confirmed.harmful),
-        };
+        world.show(self.view("between rounds"));
         Ok(())
     }
 
@@ -196,7 +154,7 @@ impl<'a> Work<'a> {
     /// Asks for one evaluation a candidate, all at once.
     async fn evaluate(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
@@ -204,7 +162,7 @@ impl<'a> Work<'a> {
             .iter()
             .map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
         let jobs = jobs.collect();
-        let outcomes = self.run_jobs(ctx, jobs, activity).await?;
+        let outcomes = self.run_jobs(world, jobs, activity).await?;
         let mut graded = Vec::new();
         for ((runner, _, _), outcome) in wanted.into_iter().zip(outcomes) {
             self.files[runner].extend(results(&outcome));
@@ -217,24 +175,18 @@ impl<'a> Work<'a> {
     /// became of them.
     async fn run_jobs(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         wanted: Vec<(String, JobKind)>,
         activity: &str,
     ) -> Result<Vec<JobOutcome>, Halt> {
-        ctx.wait_condition(|state| !state.paused).await.map_err(|_| Halt::Cancelled)?;
+        world.ready().await?;
         let share = self.budget.reserve(wanted.len() as u32).map_err(Halt::Budget)?;
-        let view = self.view(activity);
-        ctx.state_mut(|state| state.view = view);
+        world.show(self.view(activity));
         let labels: Vec<(String, &'static str)> =
             wanted.iter().map(|(label, kind)| (label.clone(), kind.name())).collect();
         let requests: Vec<JobRequest> =
             wanted.into_iter().map(|(label, kind)| self.request(label, kind, share)).collect();
-        let context = &*ctx;
-        let options = &self.input.options;
-        let running = requests
-            .into_iter()
-            .map(|request| dispatch::run_job(context, request, options, context.cancellation_token()));
-        let ended = join_all(running).await;
+        let ended = world.run(requests, &self.input.options).await;
         let mut done = Vec::new();
         let mut rows = Vec::new();
         let mut halted = None;
@@ -253,9 +205,7 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        dispatch::record(ctx, &self.input.run, rows)
-            .await
-            .map_err(|error| Halt::Problem(error.to_string()))?;
+        world.record(&self.input.run, rows).await?;
         halted.map_or(Ok(done), Err)
     }
 
@@ -275,12 +225,6 @@ impl<'a> Work<'a> {
         JobRequest { run: self.input.run.clone(), label, job }
     }
 
-    async fn publish(&self, ctx: &mut WorkflowContext<Iteration>, activity: &str) -> Result<(), Halt> {
-        let view = self.view(activity);
-        ctx.state_mut(|state| state.view = view);
-        Ok(())
-    }
-
     fn view(&self, activity: &str) -> IterationView {
         IterationView {
             number: self.input.number,
@@ -294,7 +238,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn finish(self, halted: Result<(), Halt>) -> WorkflowResult<IterationOutcome> {
+    pub(crate) fn finish(self, halted: Result<(), Halt>) -> WorkflowResult<IterationOutcome> {
         let (stopped_by, problem) = match halted {
             Ok(()) => (None, None),
             Err(Halt::Budget(resource)) => (Some(resource), None),
@@ -321,14 +265,16 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The dev positions for the race and for the finalist, in a seeded order.
-fn split_dev(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
-    let count = input.frozen.dev.count as usize;
-    let order = seeded_order(input.spec.improve.seed, count);
-    let raced = ((count as f64 * input.spec.gate.race_share).round() as usize).clamp(1, count.max(2) - 1);
-    let mut positions: Vec<u32> = order.into_iter().map(|position| position as u32).collect();
-    let confirm = positions.split_off(raced.min(positions.len()));
-    (positions, confirm)
+/// The dev positions for the race and for the finalist.
+fn split(input: &IterationInput) -> (Vec<u32>, Vec<u32>) {
+    let (dev, clusters) = (input.frozen.dev.count, &input.frozen.dev_clusters);
+    split_dev(dev, input.spec.gate.race_share, input.spec.improve.seed, clusters)
+}
+
+/// Items that a candidate answers before it may be dropped.
+fn first_items(input: &IterationInput, candidates: usize, items: usize) -> usize {
+    let thrifty = halving::first_items(candidates as u64, items as u64);
+    if input.options.thrift { FIRST_ITEMS.min(thrifty as usize) } else { FIRST_ITEMS }
 }
 
 fn alpha(input: &IterationInput) -> Alpha {

@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod choice;
+pub mod dev_split;
 pub mod diagnosis;
 pub mod evidence;
 pub mod gate;

@@ -4,8 +4,10 @@
 
 mod books;
 mod diagnose;
+mod rehearsal;
 
 pub(crate) use self::books::confirm_items;
+pub use self::rehearsal::rehearse;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use empiric_schema::evidence::{Alpha, PValueMethod};
 use empiric_schema::spec::{ProjectSpec, Technique};
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::halving::{answers_needed, schedule};
+use crate::evidence::halving::{answers_needed, first_items, schedule};
 use crate::evidence::paired::Alternative;
 use crate::evidence::power::{PairedPlan, required_rate};
 use crate::gate::threshold;
@@ -119,7 +119,9 @@ fn planned(technique: Technique) -> PlannedTechnique {
 
 fn answers(spec: &ProjectSpec, sizes: Sizes, confirm: u32) -> Answers {
     let race = u64::from(sizes.dev - confirm);
-    let rounds = schedule(u64::from(spec.improve.candidates), FIRST_ITEMS as u64, race);
+    let candidates = u64::from(spec.improve.candidates);
+    let first = first_items(candidates, race).min(FIRST_ITEMS as u64);
+    let rounds = schedule(candidates, first, race);
     let rest = race - rounds.last().map_or(0, |round| round.items);
     let iteration = answers_needed(&rounds) + u64::from(confirm) + rest;
     let look = 2 * u64::from(sizes.test);

@@ -51,6 +51,10 @@ pub struct RunOptions {
     /// without them.
     #[serde(default)]
     pub diagnose: bool,
+    /// Whether races and confirmations stop asking when the answer cannot change or is bought at too high a price
+    /// (`race::first_items`, `gate::outlook`). Runs that began before that go on without it.
+    #[serde(default)]
+    pub thrift: bool,
 }
 
 impl Default for RunOptions {
@@ -62,6 +66,7 @@ impl Default for RunOptions {
             job_attempts: 50,
             batch: 32,
             diagnose: true,
+            thrift: true,
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct Frozen {
     /// The spec's embedder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderFiles>,
+    /// The cluster of each dev item, where the spec says what makes items dependent (`gate.cluster_by`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dev_clusters: Vec<u32>,
     /// Weights of each local model.
     pub models: BTreeMap<ModelId, ArtifactRef>,
     /// The system as the spec describes it: the first incumbent.

@@ -116,6 +116,7 @@ pub fn judge_superiority(counts: PairedCounts, rule: &SuperiorityRule) -> Paired
         p_worse,
         gain,
         least_gain: rule.least_gain,
+        clustered: None,
         verdict,
     }
 }

@@ -42,6 +42,21 @@ pub fn answers_needed(rounds: &[HalvingRound]) -> u64 {
     answers
 }
 
+/// A race may cost this part of giving every item to every candidate.
+const PART_OF_GRID: u64 = 3;
+/// With fewer items a round drops candidates by chance.
+const FEWEST_FIRST: u64 = 4;
+
+/// The most items that all candidates may answer first, so that the race needs at most a third of the answers of
+/// an exhaustive grid over `total` items; never under four.
+pub fn first_items(candidates: u64, total: u64) -> u64 {
+    let is_cheap = |first: &u64| {
+        answers_needed(&schedule(candidates, *first, total)) * PART_OF_GRID
+            <= candidates.saturating_mul(total)
+    };
+    (FEWEST_FIRST..=total).rev().find(is_cheap).unwrap_or(FEWEST_FIRST)
+}
+
 /// Indices from the best score to the worst. Ties go to the earlier one, so list candidates
 /// cheapest first. A score that is not a number ranks last.
 pub fn ranking(scores: &[f64]) -> Vec<usize> {
@@ -83,6 +98,26 @@ mod tests {
         let expected = [(16, 16, 8), (8, 32, 4), (4, 64, 2), (2, 100, 1)];
         assert_eq!(shape(&rounds), expected);
         assert_eq!(answers_needed(&rounds), 16 * 16 + 8 * 16 + 4 * 32 + 2 * 36);
+    }
+
+    #[test]
+    fn a_race_needs_a_third_of_the_grid_at_most() {
+        for candidates in 4..20 {
+            for total in 40..400 {
+                let first = first_items(candidates, total);
+                let answers = answers_needed(&schedule(candidates, first, total));
+                assert!(
+                    3 * answers <= candidates * total,
+                    "{candidates} candidates, {total} items: {answers}"
+                );
+            }
+        }
+        assert_eq!([first_items(8, 54), first_items(16, 54), first_items(8, 300)], [9, 7, 50]);
+    }
+
+    #[test]
+    fn few_items_still_get_a_first_round() {
+        assert_eq!([first_items(8, 10), first_items(2, 6)], [4, 4]);
     }
 
     #[test]

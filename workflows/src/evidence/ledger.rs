@@ -51,7 +51,7 @@ pub enum Admission {
     /// It may be measured, with this error probability for the verdict.
     Granted(Alpha),
     /// It was measured before: this is the answer, and nothing is spent.
-    Recorded(Look),
+    Recorded(Box<Look>),
 }
 
 /// All looks at one frozen test split. Fresh test data gets a fresh ledger.
@@ -87,7 +87,7 @@ impl TestLedger {
     pub fn open(&mut self, candidate: &Digest) -> Result<Admission, LedgerError> {
         if let Some(look) = self.look(candidate) {
             return Ok(match look.answer {
-                Some(_) => Admission::Recorded(look.clone()),
+                Some(_) => Admission::Recorded(Box::new(look.clone())),
                 None => Admission::Granted(look.alpha),
             });
         }
@@ -245,7 +245,7 @@ mod tests {
         let mut ledger = ledger(1);
         let recorded = look(&mut ledger, 1, 140);
         let again = ledger.open(&candidate(1)).unwrap();
-        assert_eq!(again, Admission::Recorded(recorded));
+        assert_eq!(again, Admission::Recorded(Box::new(recorded)));
         assert_eq!(ledger.looks().len(), 1);
     }
 

@@ -2,16 +2,15 @@
 
 use empiric_schema::contract::JobOutcome;
 use empiric_schema::decision::Decision;
-use temporalio_workflow::WorkflowContext;
 
-use super::{FIRST_ITEMS, Iteration, Work, split_dev};
+use super::{Effects, Work, first_items, split};
 use crate::dispatch::Halt;
 use crate::race::Race;
 use crate::technique::{self, Build, Built, Candidate, Plan, Product, Setting};
 
 impl Work<'_> {
     /// Builds what the technique asks for, step by step, and lines up its candidates.
-    pub(super) async fn prepare(&mut self, ctx: &mut WorkflowContext<Iteration>) -> Result<(), Halt> {
+    pub(super) async fn prepare(&mut self, world: &impl Effects) -> Result<(), Halt> {
         let mut built = Built::new();
         loop {
             match technique::plan(self.input.technique, &self.setting(), &built) {
@@ -19,7 +18,7 @@ impl Work<'_> {
                     self.line_up(candidates);
                     return Ok(());
                 }
-                Plan::Build(builds) => self.build(ctx, builds, &mut built).await?,
+                Plan::Build(builds) => self.build(world, builds, &mut built).await?,
             }
         }
     }
@@ -38,19 +37,21 @@ impl Work<'_> {
     fn line_up(&mut self, candidates: Vec<Candidate>) {
         self.harmful = vec![String::new(); candidates.len()];
         self.files = vec![Vec::new(); candidates.len()];
-        self.race = Race::new(candidates, split_dev(self.input).0, FIRST_ITEMS);
+        let items = split(self.input).0;
+        let first = first_items(self.input, candidates.len(), items.len());
+        self.race = Race::new(candidates, items, first);
     }
 
     async fn build(
         &mut self,
-        ctx: &mut WorkflowContext<Iteration>,
+        world: &impl Effects,
         builds: Vec<Build>,
         built: &mut Built,
     ) -> Result<(), Halt> {
         let number = self.input.number;
         let jobs =
             builds.iter().map(|build| (format!("iteration {number}, {}", build.label), build.kind.clone()));
-        let outcomes = self.run_jobs(ctx, jobs.collect(), &activity(&builds)).await?;
+        let outcomes = self.run_jobs(world, jobs.collect(), &activity(&builds)).await?;
         let mut told = Vec::new();
         for (build, outcome) in builds.into_iter().zip(outcomes) {
             told.push((build.label, figures(&outcome)));

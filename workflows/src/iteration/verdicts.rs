@@ -9,7 +9,7 @@ use empiric_schema::view::Standing;
 use super::{Work, version_row};
 use crate::dispatch::{self, Point};
 use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, select};
+use crate::gate::{Grades, Outlook, select};
 use crate::race::Halved;
 
 impl Work<'_> {
@@ -58,7 +58,13 @@ impl Work<'_> {
         self.decide(Decision::Halve { round, items, kept, dropped }, why);
     }
 
-    pub(super) fn decide_promotion(&mut self, finalist: usize, evidence: PairedEvidence, is_guarded: bool) {
+    pub(super) fn decide_promotion(
+        &mut self,
+        finalist: usize,
+        evidence: PairedEvidence,
+        is_guarded: bool,
+        outlook: Outlook,
+    ) {
         let counts = evidence.counts;
         self.finalist = Some((finalist, evidence.verdict));
         let standing = match evidence.verdict {
@@ -78,7 +84,7 @@ impl Work<'_> {
                 "{} does more harm than the incumbent, and the incumbent stays",
                 self.race.label(finalist)
             ),
-            false => promotion_sentence(self.race.label(finalist), &evidence),
+            false => promotion_sentence(self.race.label(finalist), &evidence) + early(outlook),
         };
         self.decide(decision, why);
     }
@@ -91,6 +97,15 @@ impl Work<'_> {
             why,
             spend: self.budget.used(),
         });
+    }
+}
+
+/// Why the items that were left were not asked for.
+fn early(outlook: Outlook) -> &'static str {
+    match outlook {
+        Outlook::Open => "",
+        Outlook::Worse => "; the e-process shows it before all items are answered, and the rest is saved",
+        Outlook::Hopeless => "; wins on all other items would not change that, and the rest is saved",
     }
 }
 

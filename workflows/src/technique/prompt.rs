@@ -278,6 +278,7 @@ evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
             documents: 0,
             corpus: None,
             encoder: None,
+            dev_clusters: Vec::new(),
             models: Default::default(),
             system: system.clone(),
         };

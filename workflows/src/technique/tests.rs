@@ -66,6 +66,7 @@ impl Fixture {
             documents: 3,
             corpus: Some(artifact("corpus")),
             encoder: Some(encoder),
+            dev_clusters: Vec::new(),
             models: models.into_iter().map(|(id, weights)| (ModelId::new(id), weights)).collect(),
             system: system.clone(),
         };
