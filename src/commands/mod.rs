@@ -3,6 +3,7 @@
 mod cancel;
 mod demo;
 mod doctor;
+mod fetch;
 mod init;
 mod job;
 mod list;
@@ -76,6 +77,7 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Cancel(args) => cancel::execute(args, global, place).await,
         Command::Doctor => doctor::execute(global, place).await,
         Command::Schema => schema::execute(),
+        Command::Fetch(args) => fetch::execute(args, global, place).await,
         Command::Worker(args) => worker::execute(args, global, place).await,
         Command::Up => up::execute(global, place).await,
         Command::Job(JobCommand::Run { folder }) => job::execute(folder).await,
@@ -108,6 +110,7 @@ fn name(command: &Command) -> &'static str {
         Command::Cancel(_) => "cancel",
         Command::Doctor => "doctor",
         Command::Schema => "schema",
+        Command::Fetch(_) => "fetch",
         Command::Worker(_) => "worker",
         Command::Up => "up",
         Command::Job(_) => "job",
