@@ -18,6 +18,9 @@ const TRAIN: &str = include_str!("init/train.jsonl");
 const DEV: &str = include_str!("init/dev.jsonl");
 const TEST: &str = include_str!("init/test.jsonl");
 
+/// Items from which on looking for near-copies takes longer than a moment.
+const MANY: usize = 2000;
+
 pub(super) fn execute(args: &InitArgs, global: &Global) -> Result<ExitCode, CliError> {
     let folder = folder(args);
     match &args.import.from {
@@ -58,6 +61,9 @@ fn bring(from: &Path, folder: &Path, args: &InitArgs, global: &Global) -> Result
     let found = import::read(from, &names)?;
     let accuracy = import::suggested_accuracy(&found).to_string();
     let Answers { name, description, accuracy } = Answers::gather(args, folder, &accuracy)?;
+    if found.items.len() > MANY {
+        output::talk(&format!("comparing {} items with each other", found.items.len()));
+    }
     let draft = Draft::new(found, &Wishes { name, description, accuracy, seed: args.import.seed })?;
     import::publish(folder, &draft.files)?;
     match global.output {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use empiric_schema::data::Item;
-use empiric_schema::data::splits::{NearCopyRule, TextItem, find_overlaps};
+use empiric_schema::data::splits::{NearCopyRule, TextItem, find_overlaps, normalise};
 
 /// Tags that name a family of items.
 const FAMILY: &str = "family:";
@@ -31,11 +31,16 @@ pub fn groups(items: &[Item], bond: Bond) -> Vec<Vec<usize>> {
     groups.into_values().collect()
 }
 
-/// By the very rule that a run checks its splits with.
+/// By the very rule that a run checks its splits with. Equal texts are joined first, so that many copies
+/// of one text are not compared each with each.
 fn join_near_copies(items: &[Item], sets: &mut DisjointSets) {
-    let names: Vec<String> = (0..items.len()).map(|at| at.to_string()).collect();
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        sets.join(*first.entry(normalise(&item.input)).or_insert(at), at);
+    }
+    let names: Vec<(String, usize)> = first.into_values().map(|at| (at.to_string(), at)).collect();
     let texts: Vec<TextItem<'_>> =
-        names.iter().zip(items).map(|(id, item)| TextItem { id, text: &item.input }).collect();
+        names.iter().map(|(id, at)| TextItem { id, text: &items[*at].input }).collect();
     for overlap in find_overlaps(&texts, &texts, &NearCopyRule::default()) {
         if let (Ok(left), Ok(right)) = (overlap.left.parse(), overlap.right.parse()) {
             sets.join(left, right);

@@ -30,7 +30,8 @@ fn command(folder: &Path) -> Command {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -39,7 +40,8 @@ fn names(folder: &Path) -> Vec<String> {
 fn mails(count: usize) -> String {
     let words = ["tender", "harbour", "violin", "kettle", "meadow", "ladder", "copper", "winter", "garden"];
     let mail = |at: usize| {
-        let text: Vec<&str> = (0..6).map(|word| words[(at * 7 + word * word * (at % 5 + 1)) % words.len()]).collect();
+        let text: Vec<&str> =
+            (0..6).map(|word| words[(at * 7 + word * word * (at % 5 + 1)) % words.len()]).collect();
         let label = if at.is_multiple_of(3) { "spam" } else { "ham" };
         format!("{at},\"{} {:x}, and so on\",{label},Anna\n", text.join(" "), at * 104_729)
     };
@@ -76,7 +78,8 @@ fn a_table_becomes_a_project_that_can_be_planned() {
 #[test]
 fn the_gain_that_is_told_is_the_one_of_the_plan() {
     let (folder, _) = with("mails.csv", &mails(150));
-    let made = init(folder.path(), &["--output", "json", "--from", "mails.csv", "--expected", "queue", "new"]);
+    let made =
+        init(folder.path(), &["--output", "json", "--from", "mails.csv", "--expected", "queue", "new"]);
     assert_eq!(made.code, Some(0), "{}", made.err);
     let told: Value = serde_json::from_str(&made.out).unwrap();
     let planned = in_folder(&folder.path().join("new"), &["--output", "json", "plan"]);
@@ -121,11 +124,19 @@ fn a_promptfoo_configuration_is_taken_as_far_as_it_maps() {
     let tests: String = (0..40)
         .map(|at| {
             let place = ["cellar", "attic", "harbour", "orchard", "bakery"][at % 5];
-            let question = format!("Which of the {} {place} keys has the number {}?", ["small", "old"][at % 2], at * 977);
-            format!("  - vars: {{question: '{question}'}}\n    assert: [{{type: icontains, value: 'key {at}'}}]\n")
+            let question = format!(
+                "Which of the {} {place} keys has the number {}?",
+                ["small", "old"][at % 2],
+                at * 977
+            );
+            format!(
+                "  - vars: {{question: '{question}'}}\n    assert: [{{type: icontains, value: 'key {at}'}}]\n"
+            )
         })
         .collect();
-    let config = format!("prompts: ['Be brief: {{{{question}}}}']\ntests:\n{tests}  - vars: {{question: Why?}}\n    assert: [{{type: llm-rubric, value: kind}}]\n");
+    let config = format!(
+        "prompts: ['Be brief: {{{{question}}}}']\ntests:\n{tests}  - vars: {{question: Why?}}\n    assert: [{{type: llm-rubric, value: kind}}]\n"
+    );
     let (folder, _) = with("promptfooconfig.yaml", &config);
     let made = init(folder.path(), &["--from", "promptfooconfig.yaml"]);
     assert_eq!(made.code, Some(0), "{}", made.err);
@@ -153,7 +164,10 @@ fn the_handbook_of_the_example_can_be_brought_as_a_folder() {
     let told: Value = serde_json::from_str(&made.out).unwrap();
     let documents = fs::read_dir(&book).unwrap().count() - 1;
     assert_eq!(told["items"].as_u64(), Some(questions.lines().count() as u64));
-    assert_eq!((told["documents"].as_u64(), told["families_kept"].as_bool()), (Some(documents as u64), Some(true)));
+    assert_eq!(
+        (told["documents"].as_u64(), told["families_kept"].as_bool()),
+        (Some(documents as u64), Some(true))
+    );
     assert_eq!(told["project"], "handbook-project");
     let planned = in_folder(&folder.path().join("handbook-project"), &["plan"]);
     assert_eq!(planned.code, Some(0), "{}", planned.err);

@@ -8,7 +8,7 @@ use std::process::Output;
 use tokio::process::Command;
 
 use super::PackagePath;
-use crate::adapters::source::client::{self, ClientRun, tail};
+use crate::adapters::source::client::{self, ClientRun};
 use crate::adapters::source::error::Fault;
 use crate::adapters::source::progress::Progress;
 
@@ -108,13 +108,12 @@ fn code(said: &str) -> Option<&str> {
     said.lines().map(bare).find_map(|line| line.strip_prefix("code ")).map(str::trim)
 }
 
-/// What npm said without its prefixes, its code and where its own log is.
+/// The first lines of what npm said that are for people: below them are its stack and its own log.
 fn reason(said: &str) -> String {
-    let kept = said.lines().map(bare).filter(|line| {
-        !["code ", "errno ", "A complete log", "Log files"].iter().any(|start| line.starts_with(start))
-    });
-    let lines: Vec<&str> = kept.filter(|line| !line.trim().is_empty() && !line.ends_with(".log")).collect();
-    tail(&lines.join("\n"))
+    const NOISE: [&str; 6] = ["code ", "errno ", "syscall ", "at ", "A complete log", "Log files"];
+    let told = |line: &&str| !line.trim().is_empty() && !NOISE.iter().any(|start| line.starts_with(start));
+    let lines: Vec<&str> = said.lines().map(bare).filter(told).take(2).collect();
+    lines.join("; ").chars().take(600).collect()
 }
 
 fn bare(line: &str) -> &str {
@@ -153,10 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told_without_npms_own_log() {
-        let said = "npm error code E999\nnpm error Something broke\nnpm error A complete log of this run can \
-                    be found in: /home/x/.npm/_logs/1.log";
-        assert_eq!(reason(said), "Something broke");
+    fn the_reason_is_told_without_npms_stack_and_log() {
+        let said = "npm error code ECONNREFUSED\nnpm error syscall connect\nnpm error FetchError: request failed\n\
+                    npm error     at ClientRequest.<anonymous> (index.js:130:14)\n\
+                    npm error A complete log of this run can be found in: /home/x/.npm/_logs/1.log";
+        assert_eq!(reason(said), "FetchError: request failed");
     }
 
     #[test]

@@ -133,7 +133,7 @@ async fn a_package_a_version_or_a_path_that_is_not_there_is_named() {
     for (text, told) in [
         ("npm://@tiny/mails@2.0.0/data", "no @tiny/mails@2.0.0"),
         ("npm://nobody@1.0.0/data", "no nobody@1.0.0"),
-        ("npm://@tiny/mails@1.0.0/date", "it has package/package.json"),
+        ("npm://@tiny/mails@1.0.0/date", "it has package/data/ham/1.txt"),
     ] {
         let (kind, message) = bench.fails(text).await;
         assert_eq!(kind, FaultKind::NotFound, "{message}");
