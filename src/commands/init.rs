@@ -61,8 +61,8 @@ fn bring(from: &Path, folder: &Path, args: &InitArgs, global: &Global) -> Result
     let found = import::read(from, &names)?;
     let accuracy = import::suggested_accuracy(&found).to_string();
     let Answers { name, description, accuracy } = Answers::gather(args, folder, &accuracy)?;
-    if found.items.len() > MANY {
-        output::talk(&format!("comparing {} items with each other", found.items.len()));
+    if found.rows() > MANY {
+        output::talk(&format!("comparing {} rows with each other", found.rows()));
     }
     let draft = Draft::new(found, &Wishes { name, description, accuracy, seed: args.import.seed })?;
     import::publish(folder, &draft.files)?;
