@@ -72,7 +72,7 @@ pub struct Found {
 
 impl Found {
     /// Rows that were read.
-    pub(super) fn rows(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.items.len() + self.left_out.values().map(Vec::len).sum::<usize>()
     }
 
