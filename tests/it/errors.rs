@@ -56,6 +56,14 @@ fn a_command_or_a_flag_that_there_is_not() {
 }
 
 #[test]
+fn a_worker_without_slots() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = in_folder(folder.path(), &["worker", "--slots", "0"]);
+    assert_refused(&said, 2);
+    assert!(said.err.contains("for '--slots <SLOTS>': a worker without slots"), "{}", said.err);
+}
+
+#[test]
 fn a_run_where_there_is_none() {
     let project = new_project();
     for command in ["status", "watch", "report", "pause", "resume", "cancel"] {

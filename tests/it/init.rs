@@ -2,7 +2,7 @@
 
 use empiric_schema::spec::ProjectSpec;
 
-use crate::program::{empiric, example, in_folder, new_project, said};
+use crate::program::{empiric, example, in_folder, new_project, root, said};
 
 #[test]
 fn a_new_project_can_be_planned_at_once() {
@@ -27,8 +27,17 @@ fn flags_are_taken_into_the_project_file() {
 }
 
 #[test]
-fn the_project_file_of_the_example_is_good() {
+fn the_project_files_of_the_examples_are_good() {
     assert_eq!(read(&example()).name, "staff-handbook");
+    let triage = read(&root().join("examples/spam-triage"));
+    assert_eq!(triage.scope.task.labels(), ["spam", "ham"]);
+}
+
+#[test]
+fn the_script_of_the_mail_example_keeps_its_own_promises() {
+    let test = root().join("examples/spam-triage/test_prepare.py");
+    let ran = std::process::Command::new("python3").arg(test).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 fn read(folder: &std::path::Path) -> ProjectSpec {
@@ -49,13 +58,20 @@ fn a_folder_with_something_in_it_is_left_alone() {
 }
 
 #[test]
-fn a_name_or_an_accuracy_that_makes_no_project_is_refused_before_anything_is_written() {
-    for flags in [["--name", "My Project"], ["--accuracy", "70"], ["--accuracy", "1.5"], ["--accuracy", "0"]]
-    {
+fn a_name_or_an_accuracy_that_makes_no_project_is_refused_beside_its_flag() {
+    for flags in [["--name", "My Project"], ["--accuracy", "70"], ["--accuracy", "2"], ["--accuracy", "0"]] {
         let folder = tempfile::tempdir().unwrap();
         let said = said(empiric().args(["init", "--yes"]).args(flags).arg(folder.path().join("new")));
-        assert_eq!((said.code, said.out.as_str()), (Some(65), ""), "{flags:?}");
-        assert!(said.err.contains("E01"), "{flags:?}: {}", said.err);
+        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{flags:?}");
+        assert!(said.err.contains(&format!("for '{}", flags[0])), "{flags:?}: {}", said.err);
+        assert!(!said.err.contains("project.yaml"), "{flags:?}: {}", said.err);
         assert!(!folder.path().join("new").exists(), "{flags:?}");
     }
+}
+
+#[test]
+fn without_a_folder_and_without_a_file_there_is_nothing_to_make() {
+    let said = said(empiric().args(["init", "--yes"]));
+    assert_eq!((said.code, said.out.as_str()), (Some(2), ""));
+    assert!(said.err.contains("FOLDER"), "{}", said.err);
 }

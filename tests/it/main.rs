@@ -2,7 +2,9 @@
 
 mod arrows;
 mod errors;
+mod fetch;
 mod help;
+mod import;
 mod init;
 mod jobs;
 mod plan;

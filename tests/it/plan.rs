@@ -44,6 +44,6 @@ fn a_data_file_that_is_missing_is_named() {
     let project = new_project();
     std::fs::remove_file(project.path().join("data/test.jsonl")).unwrap();
     let said = in_folder(project.path(), &["plan"]);
-    assert_eq!(said.code, Some(69), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (Some(65), ""), "{}", said.err);
     assert!(said.err.contains("data/test.jsonl"), "{}", said.err);
 }

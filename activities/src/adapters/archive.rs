@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::durable::CHUNK;
 
-pub use tar_files::unpack_tar_gz;
+pub use tar_files::{top_folder_of_tar_gz, unpack_tar_gz};
 pub use zip_files::unpack_zip;
 
 mod tar_files;

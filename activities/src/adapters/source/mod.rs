@@ -14,12 +14,14 @@ pub use tree::{Resolved, SourceFile, SourceKind};
 
 mod bucket;
 mod cache;
+mod client;
 mod error;
 mod glob;
 mod hub;
 mod local;
 mod lock;
 mod network;
+mod npm;
 mod part;
 mod progress;
 mod pypi;

@@ -1,14 +1,13 @@
 //! `pypi://`: files inside wheels, through the ordinary pip client.
 //!
-//! pip knows the user's mirrors, proxies, certificates and passwords, so nothing of that is done
-//! here. Only wheels are accepted: a source package would run code on being downloaded.
+//! Only wheels are accepted: a source package would run code on being downloaded.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::cache::LockedSlot;
+use super::client;
 use super::error::Fault;
 use super::part::base_name;
 use super::progress::{Phase, Progress, Transfer};
@@ -36,7 +35,7 @@ pub(super) async fn fetch(
     slot.discard()?;
     let staging = slot.staging()?;
     pip::download(wanted, &staging, environment, progress).await?;
-    let wheel = wheel(&staging)?;
+    let wheel = client::left(&staging, "whl", "pip")?;
     let total = fs::metadata(&wheel).map(|meta| meta.len()).ok();
     progress.report(Transfer {
         label: wanted.label(),
@@ -52,15 +51,6 @@ impl WheelPath {
     fn label(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
-}
-
-/// The one wheel that pip left.
-fn wheel(staging: &Path) -> Result<PathBuf, Fault> {
-    let entries = fs::read_dir(staging).map_err(|error| Fault::file(staging, "read", error))?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut wheels = paths.filter(|path| path.extension() == Some(OsStr::new("whl")));
-    let missing = || Fault::ToolFailed { tool: "pip", message: "it ended without a wheel".into() };
-    wheels.next().ok_or_else(missing)
 }
 
 async fn unpack(

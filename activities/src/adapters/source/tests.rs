@@ -1,4 +1,4 @@
-//! Tests of the resolver: against files, a server in the test, and real pip without a network.
+//! Tests of the resolver: against files, a server in the test, and real pip and npm without a network.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +15,7 @@ mod bucket;
 mod cache;
 mod hub;
 mod local;
+mod npm;
 mod pypi;
 mod server;
 mod web;

@@ -74,9 +74,7 @@ impl Checker<'_> {
 
     fn name(&mut self, name: Option<String>) -> Option<String> {
         let name = name?;
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let edge = !name.starts_with('-') && !name.ends_with('-');
-        if (1..=63).contains(&name.len()) && edge && name.chars().all(inner) {
+        if is_project_name(&name) {
             return Some(name);
         }
         let message = format!("`{name}` cannot be the project's name");
@@ -134,6 +132,14 @@ fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
 /// The entries that fitted, as plain texts.
 fn texts(listed: Listed<Text>) -> Vec<String> {
     listed.into_iter().flatten().map(|text| text.0).collect()
+}
+
+/// Whether a project may be called so: 1 to 63 lower-case letters, digits and hyphens, no hyphen at
+/// either end.
+pub fn is_project_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let edge = !name.starts_with('-') && !name.ends_with('-');
+    (1..=63).contains(&name.len()) && edge && name.chars().all(inner)
 }
 
 fn proposed_name(name: &str) -> String {

@@ -13,7 +13,7 @@ use crate::spec::raw::{Listed, RawEmbedder, RawModel, RawRateLimits, RawSystem, 
 /// The placeholder of the item's input in the user template.
 const INPUT: &str = "{{input}}";
 /// Schemes that make a prompt the source of a file.
-const SCHEMES: [&str; 5] = ["file://", "pypi://", "hf://", "https://", "s3://"];
+const SCHEMES: [&str; 6] = ["file://", "pypi://", "npm://", "hf://", "https://", "s3://"];
 
 impl Checker<'_> {
     pub(super) fn models(&mut self, raw: Option<Listed<RawModel>>) -> Option<Vec<ModelSpec>> {

@@ -1,35 +1,26 @@
 //! Runs pip and understands what it says.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::WheelPath;
+use crate::adapters::source::client::{self, ClientRun, tail};
 use crate::adapters::source::error::Fault;
-use crate::adapters::source::progress::{Phase, Progress, Transfer};
+use crate::adapters::source::progress::Progress;
 
 /// Interpreters in the order in which they are tried.
 const INTERPRETERS: [&str; 2] = ["python3", "python"];
-
-/// How often the growing download is looked at.
-const POLL: Duration = Duration::from_millis(200);
-
-/// Where pip's standard output goes, inside its working directory.
-const LOG: &str = "pip.log";
 
 /// Everything between the interpreter and the requirement.
 const OPTIONS: &str = "-m pip download --no-deps --only-binary :all: --no-input \
     --disable-pip-version-check --progress-bar off --dest .";
 
-/// Variables that pip and its interpreter may see, besides `PIP_*`.
-const ALLOWED: &str = "PATH HOME USER LOGNAME LANG LC_ALL XDG_CACHE_HOME XDG_CONFIG_HOME \
-    XDG_CONFIG_DIRS VIRTUAL_ENV PYTHONHOME NETRC SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE \
-    CURL_CA_BUNDLE http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY";
+/// Variables that pip and its interpreter may see beside the general ones and `PIP_*`.
+const ALLOWED: [&str; 5] = ["VIRTUAL_ENV", "PYTHONHOME", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// Leaves the wheel in `staging`. The first interpreter that is there runs pip.
 pub(super) async fn download(
@@ -38,41 +29,18 @@ pub(super) async fn download(
     environment: &BTreeMap<String, String>,
     progress: &dyn Progress,
 ) -> Result<(), Fault> {
+    let run = ClientRun { tool: "pip", label: wanted.label(), staging, progress, announced };
     for interpreter in INTERPRETERS {
         let started = |error| Fault::file(Path::new(interpreter), "start", error);
-        let log = File::create(staging.join(LOG)).map_err(|error| Fault::file(staging, "write", error))?;
-        match command(interpreter, wanted, staging, environment).stdout(log).spawn() {
+        match command(interpreter, wanted, staging, environment).stdout(run.log()?).spawn() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            child => return follow(child.map_err(started)?, wanted, staging, progress).await,
+            child => {
+                let output = run.follow(child.map_err(started)?).await?;
+                return judge(wanted, staging, &output);
+            }
         }
     }
     Err(Fault::ToolMissing { tool: "python3", advice: "install Python 3 with pip, or put it on PATH" })
-}
-
-/// Reports until pip ends.
-async fn follow(
-    child: Child,
-    wanted: &WheelPath,
-    staging: &Path,
-    progress: &dyn Progress,
-) -> Result<(), Fault> {
-    let finished = child.wait_with_output();
-    tokio::pin!(finished);
-    loop {
-        tokio::select! {
-            output = &mut finished => {
-                let output = output.map_err(|error| Fault::file(Path::new("pip"), "run", error))?;
-                return judge(wanted, staging, &output);
-            }
-            () = tokio::time::sleep(POLL) => {
-                let done = bytes_below(staging);
-                let said = fs::read_to_string(staging.join(LOG)).unwrap_or_default();
-                let total = announced(&said).map(|total| total.max(done));
-                let label = wanted.label();
-                progress.report(Transfer { label, phase: Phase::Fetching, done, total });
-            }
-        }
-    }
 }
 
 fn command(
@@ -81,38 +49,15 @@ fn command(
     staging: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Command {
-    let allowed =
-        |name: &str| name.starts_with("PIP_") || ALLOWED.split_whitespace().any(|known| known == name);
-    let mut command = Command::new(interpreter);
-    command
-        .args(OPTIONS.split_whitespace())
-        .arg(requirement(wanted))
-        .env_clear()
-        .envs(environment.iter().filter(|(name, _)| allowed(name)))
-        // pip's own temporary files stay where they are cleaned up and where there is room.
-        .env("TMPDIR", staging)
-        .env("PYTHONIOENCODING", "utf-8")
-        // `-m` puts the working directory on the module path: it must hold nobody's `pip.py`.
-        .current_dir(staging)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    let own = |name: &str| name.starts_with("PIP_") || ALLOWED.contains(&name);
+    // The working directory is on the module path with `-m`: staging holds nobody's `pip.py`.
+    let mut command = client::command(interpreter, staging, environment, own);
+    command.args(OPTIONS.split_whitespace()).arg(requirement(wanted)).env("PYTHONIOENCODING", "utf-8");
     command
 }
 
 fn requirement(wanted: &WheelPath) -> String {
     format!("{}=={}", wanted.package, wanted.version)
-}
-
-/// Bytes in a folder and below; files that vanish meanwhile count nothing.
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
-        Ok(meta) => meta.len(),
-        Err(_) => 0,
-    };
-    entries.map(size).sum()
 }
 
 /// The size in a line such as `Downloading x-1.0-py3-none-any.whl (92.9 MB)`, in bytes.
@@ -170,14 +115,6 @@ const NETWORK_SIGNS: [&str; 8] = [
     "Temporary failure in name resolution",
     "IncompleteRead",
 ];
-
-/// The last lines of a message, for people.
-fn tail(said: &str) -> String {
-    let lines = said.lines().rev().filter(|line| !line.trim().is_empty());
-    let lines: Vec<&str> = lines.take(3).collect();
-    let text = lines.into_iter().rev().collect::<Vec<_>>().join("; ");
-    text.chars().take(600).collect()
-}
 
 #[cfg(test)]
 mod tests {
