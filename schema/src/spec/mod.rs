@@ -10,6 +10,7 @@ mod diagnostic;
 mod loop_rules;
 mod model;
 mod parse;
+mod people;
 mod project;
 mod quantity;
 mod raw;
@@ -30,6 +31,7 @@ pub use model::{
     SystemSpec,
 };
 pub use parse::LARGEST_SPEC;
+pub use people::{Approval, PeopleSpec};
 pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Task};
 pub use rollout::{Approve, DeploySpec, Feedback, MonitorSpec, OnTimeout, StageName, StageSpec};
 pub use shape::json_schema;

@@ -26,6 +26,7 @@ use crate::race::proportion;
 use crate::technique::{self, Setting};
 
 mod diagnosis;
+mod people;
 
 /// The version to beat.
 struct Incumbent {
@@ -55,6 +56,16 @@ pub(super) struct Books {
     chunks: Option<ArtifactRef>,
     /// The clusters of the diagnosis before.
     clusters: Option<ArtifactRef>,
+    /// Positions of dev items that the last diagnosis found suspect.
+    suspects: Vec<u32>,
+    /// Failures that the last diagnosis put down to anything.
+    probed: usize,
+    /// Positions of suspect items that a person has found right.
+    vouched: Vec<u32>,
+    /// Whether the budget ended the last iteration before its verdict, and a person may let it run again.
+    is_cut_short: bool,
+    /// What iterations that were cut short have spent already of the one that runs again.
+    carried: Spend,
     problem: Option<String>,
     exhausted: Option<empiric_schema::budget::Resource>,
 }
@@ -73,6 +84,11 @@ impl Books {
             tried: Vec::new(),
             chunks: None,
             clusters: None,
+            suspects: Vec::new(),
+            probed: 0,
+            vouched: Vec::new(),
+            is_cut_short: false,
+            carried: Spend::default(),
             problem: None,
             exhausted: None,
             spec,
@@ -90,6 +106,11 @@ impl Books {
 
     fn incumbent(&self) -> Result<&Incumbent, Halt> {
         self.incumbent.as_ref().ok_or_else(|| Halt::Problem("nothing was measured yet".to_owned()))
+    }
+
+    /// Whether there is a version to beat.
+    pub(super) fn is_measured(&self) -> bool {
+        self.incumbent.is_some()
     }
 
     pub(super) fn freeze(&mut self, frozen: Frozen) {
@@ -269,7 +290,7 @@ impl Books {
         self.view.iteration_workflow = workflow;
     }
 
-    pub(super) fn end_iteration(&mut self, technique: Technique, outcome: IterationOutcome) -> Vec<Record> {
+    pub(super) fn end_iteration(&mut self, technique: Technique, mut outcome: IterationOutcome) -> Vec<Record> {
         let mut records = vec![Record::Iteration {
             number: outcome.view.number,
             technique: technique.name().to_owned(),
@@ -279,8 +300,11 @@ impl Books {
         self.budget.book(outcome.spend);
         self.view.jobs += outcome.jobs;
         self.view.busy_seconds += outcome.busy_seconds;
-        self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
-        self.view.measurements.extend(outcome.measurements.iter().cloned());
+        outcome.view.spend = outcome.view.spend.plus(std::mem::take(&mut self.carried));
+        // An iteration that runs again measures again what it had measured.
+        let is_new = |point: &&Measurement| !self.view.measurements.contains(point);
+        let new: Vec<Measurement> = outcome.measurements.iter().filter(is_new).cloned().collect();
+        self.view.measurements.extend(new);
         let decisions = outcome
             .decisions
             .into_iter()
@@ -288,13 +312,19 @@ impl Books {
         self.view.decisions.extend(decisions);
         self.exhausted = outcome.stopped_by;
         self.problem = outcome.problem;
-        if let Some(finalist) = outcome.finalist {
-            let label = finalist_label(&outcome.view, &finalist);
-            records.push(version_row(&finalist, &label));
-            if outcome.verdict == Verdict::Pass {
-                let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
-                self.promote(technique, finalist, label, dev, outcome.finalist_results);
-            }
+        let label = outcome.finalist.as_ref().map(|finalist| finalist_label(&outcome.view, finalist));
+        if let (Some(finalist), Some(label)) = (&outcome.finalist, &label) {
+            records.push(version_row(finalist, label));
+        }
+        if outcome.stopped_by.is_some_and(|resource| self.asks_about(resource)) {
+            self.is_cut_short = true;
+            self.view.iterations.push(outcome.view);
+            return records;
+        }
+        self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
+        if let (Verdict::Pass, Some(finalist), Some(label)) = (outcome.verdict, outcome.finalist, label) {
+            let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
+            self.promote(technique, finalist, label, dev, outcome.finalist_results);
         }
         if outcome.verdict != Verdict::Pass {
             self.reject(technique);
@@ -496,5 +526,7 @@ fn first_view(input: &LifecycleInput, now: f64) -> RunView {
         jobs: 0,
         busy_seconds: 0.0,
         stop: None,
+        questions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
