@@ -6,6 +6,7 @@ mod fakes;
 mod faults;
 mod histories;
 mod lifecycle;
+mod people;
 mod process;
 mod server;
 mod telemetry;

@@ -95,6 +95,8 @@ fn view(run: &str, started: f64, stage: Stage) -> RunView {
         jobs: 0,
         busy_seconds: 0.0,
         stop: None,
+        questions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 
