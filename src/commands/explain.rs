@@ -16,7 +16,7 @@ use crate::report::words;
 pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let view = find_run(args, place).await?;
     match global.output {
-        OutputFormat::Json => output::json(&view.decisions)?,
+        OutputFormat::Json => output::json(&view.decisions),
         OutputFormat::Text => output::data(&story(&view)),
     }
     Ok(ExitCode::SUCCESS)

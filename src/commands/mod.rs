@@ -115,7 +115,6 @@ fn name(command: &Command) -> &'static str {
         Command::Watch(_) => "watch",
         Command::Explain(_) => "explain",
         Command::Report(_) => "report",
-        Command::Explain(_) => "explain",
         Command::Questions(_) => "questions",
         Command::Approve(_) => "approve",
         Command::Reject(_) => "reject",

@@ -39,7 +39,9 @@ pub(super) fn failures(view: &RunView) -> Result<Option<FailureSection>, ReportE
     let mut diagnoses = Vec::new();
     let mut stacks = Vec::new();
     for record in &view.decisions {
-        let Decision::Diagnose { version, failures, probed, rows, probes, .. } = &record.decision else { continue };
+        let Decision::Diagnose { version, failures, probed, rows, probes, .. } = &record.decision else {
+            continue;
+        };
         let label = label_in(view, version);
         stacks.push(stack(&label, rows));
         diagnoses.push(DiagnosisTable {
@@ -62,7 +64,11 @@ pub(crate) fn sentence(failures: u32, probed: u32, rows: &[DiagnosisRow]) -> Str
         .take(3)
         .map(|row| format!("{} {} ({})", row.items, row.category.words(), words::percent(row.share)))
         .collect();
-    let of = if probed < failures { format!("{probed} of {failures} failures probed") } else { format!("{failures} failures probed") };
+    let of = if probed < failures {
+        format!("{probed} of {failures} failures probed")
+    } else {
+        format!("{failures} failures probed")
+    };
     if largest.is_empty() { format!("{of}.") } else { format!("{of}: {}.", largest.join(", ")) }
 }
 

@@ -169,8 +169,10 @@ fn improve(technique: &str, rejected: &[(String, String)]) -> String {
 
 fn build(technique: &str, jobs: &[(String, Vec<(String, f64)>)]) -> String {
     let told = jobs.iter().map(|(label, figures)| {
-        let figures: Vec<String> =
-            figures.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), figure(*value))).collect();
+        let figures: Vec<String> = figures
+            .iter()
+            .map(|(name, value)| format!("{} {}", name.replace('_', " "), figure(*value)))
+            .collect();
         if figures.is_empty() { label.clone() } else { format!("{label} ({})", figures.join(", ")) }
     });
     format!("Built for {}: {}.", technique.replace('_', " "), told.collect::<Vec<_>>().join("; "))

@@ -10,7 +10,9 @@ use empiric_schema::contract::{
 };
 use empiric_schema::diagnosis::{Category, DiagnosisSummary, Probe, ProbeCount};
 use empiric_schema::id::{JobKey, ModelId, RunId};
-use empiric_schema::job::{EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, Progress, TrainingSummary, Usage};
+use empiric_schema::job::{
+    EvaluateParams, EvaluationSummary, ExitClass, Findings, JobKind, Progress, TrainingSummary, Usage,
+};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use temporalio_common::error::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
@@ -174,8 +176,8 @@ pub fn ladder_helps(version: &SystemVersion, position: u32) -> bool {
 /// Without passages knowledge is missing; with them the model reads badly.
 pub fn ladder_fails(version: &SystemVersion, position: u32) -> Category {
     match version.retrieval {
-        None if position % 3 > 0 => Category::Knowledge,
-        _ if position % 7 == 0 => Category::Tool,
+        None if !position.is_multiple_of(3) => Category::Knowledge,
+        _ if position.is_multiple_of(7) => Category::Tool,
         _ => Category::GenerationMiss,
     }
 }

@@ -87,7 +87,11 @@ mod tests {
     #[test]
     fn the_priority_is_that_of_the_rule() {
         let known = TechniqueState { acceptances: 1, ..TechniqueState::fresh(Technique::FineTune) };
-        let rows = [row(Category::Tool, 0.2, 0.5), row(Category::GenerationMiss, 0.5, 0.3), row(Category::Knowledge, 0.3, 1.0)];
+        let rows = [
+            row(Category::Tool, 0.2, 0.5),
+            row(Category::GenerationMiss, 0.5, 0.3),
+            row(Category::Knowledge, 0.3, 1.0),
+        ];
         let found = priority(&known, &rows).unwrap();
         assert_eq!(found.category, Category::GenerationMiss);
         assert!((found.reach - 0.25).abs() < 1e-12 && (found.acceptance - 2.0 / 3.0).abs() < 1e-12);

@@ -126,7 +126,8 @@ mod tests {
     fn rows_have_shares_rates_and_examples() {
         let rows = rows(&summary("kkgktkkg"), &[3, 5, 7, 9, 11, 13, 15, 17]);
         let short: Vec<_> = rows.iter().map(|row| (row.category, row.items, row.repair_rate)).collect();
-        let expected = [(Category::Knowledge, 5, 0.5), (Category::GenerationMiss, 2, 0.3), (Category::Tool, 1, 0.25)];
+        let expected =
+            [(Category::Knowledge, 5, 0.5), (Category::GenerationMiss, 2, 0.3), (Category::Tool, 1, 0.25)];
         assert_eq!(short, expected);
         assert_eq!((rows[0].share, rows[0].examples.as_slice()), (0.625, &[3, 5, 9][..]));
     }

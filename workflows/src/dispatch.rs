@@ -6,7 +6,7 @@ use empiric_schema::contract::{
 };
 use empiric_schema::evidence::Interval;
 use empiric_schema::id::RunId;
-use empiric_schema::job::{EvaluateParams, ExitClass, JobKind, JobSpec};
+use empiric_schema::job::ExitClass;
 use empiric_schema::view::Measurement;
 use temporalio_common::error::{ActivityExecutionError, IncomingError};
 use temporalio_workflow::{WorkflowCancellationToken, WorkflowContext, WorkflowTermination};
@@ -100,11 +100,6 @@ pub(crate) async fn record<W>(
     let batch = RecordBatch { run: run.clone(), records };
     ctx.execute_local_activity(Recorder::write, batch, options::record()).await?;
     Ok(())
-}
-
-/// An `evaluate` job over these positions.
-pub(crate) fn evaluation(params: EvaluateParams, seed: u64, reserve: Spend) -> JobSpec {
-    JobSpec { kind: JobKind::Evaluate(Box::new(params)), seed, repeat: 0, reserve }
 }
 
 /// What a finished job cost. A reused one costs nothing.

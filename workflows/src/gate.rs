@@ -61,6 +61,15 @@ pub fn compare(incumbent: &str, candidate: &str, alpha: Alpha) -> PairedEvidence
     judge_superiority(counts, &SuperiorityRule::mid_p(alpha))
 }
 
+/// Whether a candidate is shown to do more harm than the incumbent on the same items.
+///
+/// A guard, not a promise: the locked test says whether harm is low enough. Here it only keeps out what is
+/// clearly worse, since few items cannot show that nothing got worse.
+pub fn is_more_harmful(incumbent: &str, candidate: &str, alpha: Alpha) -> bool {
+    // A win here is an item on which only the candidate does harm.
+    compare(incumbent, candidate, alpha).verdict == Verdict::Pass
+}
+
 /// How the candidate fared on each item that both answered.
 pub fn outcomes<'a>(incumbent: &'a str, candidate: &'a str) -> impl Iterator<Item = PairedOutcome> + 'a {
     let pairs = incumbent.bytes().zip(candidate.bytes());

@@ -5,9 +5,9 @@
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::budget::Spend;
 use empiric_schema::contract::{IterationInput, IterationOutcome, JobOutcome, JobRequest, Record};
-use empiric_schema::decision::{Decision, DecisionRecord};
-use empiric_schema::evidence::{Alpha, PairedEvidence, Verdict};
-use empiric_schema::job::EvaluateParams;
+use empiric_schema::decision::DecisionRecord;
+use empiric_schema::evidence::{Alpha, Verdict};
+use empiric_schema::job::{EvaluateParams, JobKind, JobSpec};
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement, Standing};
 use temporalio_macros::{workflow, workflow_methods};
@@ -16,12 +16,10 @@ use temporalio_workflow::{
 };
 
 use crate::budget::Budget;
-use crate::dispatch::{self, Halt, Point};
+use crate::dispatch::{self, Halt};
 use crate::evidence::random::seeded_order;
-use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, compare, outcomes, select};
-use crate::race::{Halved, Race};
-use crate::technique::{self, Setting};
+use crate::gate::{Grades, compare, is_more_harmful, select};
+use crate::race::Race;
 
 /// Fewest items that a candidate answers before it may be dropped.
 pub(crate) const FIRST_ITEMS: usize = 12;
@@ -143,12 +141,18 @@ impl<'a> Work<'a> {
         let files = self.jobs.last().map(results).unwrap_or_default();
         let Some((_, confirmed)) = graded.into_iter().next() else { return Ok(()) };
         let incumbent = select(&self.input.incumbent_passed, &self.confirm);
-        let evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
+        let mut evidence = compare(&incumbent, &confirmed.passed, alpha(self.input));
+        let harmful = select(&self.input.incumbent_harmful, &self.confirm);
+        let is_guarded = evidence.verdict == Verdict::Pass
+            && is_more_harmful(&harmful, &confirmed.harmful, alpha(self.input));
+        if is_guarded {
+            evidence.verdict = Verdict::Inconclusive;
+        }
         let records = self.measure(finalist, &confirmed, files);
         dispatch::record(ctx, &self.input.run, records)
             .await
             .map_err(|error| Halt::Problem(error.to_string()))?;
-        self.decide_promotion(finalist, &incumbent, &confirmed.passed, evidence);
+        self.decide_promotion(finalist, evidence, is_guarded);
         if evidence.verdict == Verdict::Pass {
             self.complete(ctx, finalist, &confirmed).await?;
         }
@@ -196,7 +200,9 @@ impl<'a> Work<'a> {
         wanted: Vec<(usize, String, Vec<u32>)>,
         activity: &str,
     ) -> Result<Vec<(usize, Grades)>, Halt> {
-        let jobs = wanted.iter().map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
+        let jobs = wanted
+            .iter()
+            .map(|(runner, label, positions)| (label.clone(), self.evaluation(*runner, positions)));
         let jobs = jobs.collect();
         let outcomes = self.run_jobs(ctx, jobs, activity).await?;
         let mut graded = Vec::new();

@@ -118,10 +118,9 @@ pub fn loop_step(state: &LoopState) -> NextStep {
     let Choice { technique, why, rejected, priorities } = choose(state);
     match technique {
         Some(technique) => NextStep { step: Step::Improve(technique), why, rejected, priorities },
-        None if can_look => NextStep {
-            rejected,
-            ..gate("nothing is left to try: a closing look says where the run ends")
-        },
+        None if can_look => {
+            NextStep { rejected, ..gate("nothing is left to try: a closing look says where the run ends") }
+        }
         None => NextStep { rejected, ..stop(StopReason::Plateau, "no technique that is left may be used") },
     }
 }
@@ -152,7 +151,8 @@ fn first_of_the_spec(state: &LoopState) -> Choice {
             None => {
                 choice.technique = Some(known.technique);
                 choice.why =
-                    "the first technique of the spec, cheapest first, that may be used and is not barred".to_owned();
+                    "the first technique of the spec, cheapest first, that may be used and is not barred"
+                        .to_owned();
                 return choice;
             }
             Some(why) => choice.rejected.push((known.technique.name().to_owned(), why)),
@@ -177,7 +177,8 @@ fn by_priority(state: &LoopState) -> Choice {
     }
     choice.priorities.sort_by(|a, b| b.priority.total_cmp(&a.priority));
     let Some(best) = choice.priorities.first() else { return choice };
-    choice.technique = state.techniques.iter().map(|known| known.technique).find(|one| one.name() == best.technique);
+    choice.technique =
+        state.techniques.iter().map(|known| known.technique).find(|one| one.name() == best.technique);
     choice.why = format!(
         "most of what fails is within its reach for what it costs: {} leads, reach {:.2}, acceptance {:.2}, cost {:.1}",
         best.category.words(),

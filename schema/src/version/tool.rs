@@ -58,7 +58,7 @@ impl ToolUse {
     /// All artifacts that the tools read.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
         let table = |tool| match tool {
-            &Tool::Lookup { ref table, .. } => Some(table),
+            Tool::Lookup { table, .. } => Some(table),
             Tool::Calculator | Tool::Dates | Tool::HttpGet { .. } => None,
         };
         self.tools.iter().filter_map(table).collect()

@@ -1,7 +1,7 @@
 //! What a technique builds before its candidates race.
 
-use empiric_schema::decision::Decision;
 use empiric_schema::contract::JobOutcome;
+use empiric_schema::decision::Decision;
 use temporalio_workflow::WorkflowContext;
 
 use super::{FIRST_ITEMS, Iteration, Work, split_dev};
@@ -48,7 +48,8 @@ impl Work<'_> {
         built: &mut Built,
     ) -> Result<(), Halt> {
         let number = self.input.number;
-        let jobs = builds.iter().map(|build| (format!("iteration {number}, {}", build.label), build.kind.clone()));
+        let jobs =
+            builds.iter().map(|build| (format!("iteration {number}, {}", build.label), build.kind.clone()));
         let outcomes = self.run_jobs(ctx, jobs.collect(), &activity(&builds)).await?;
         let mut told = Vec::new();
         for (build, outcome) in builds.into_iter().zip(outcomes) {

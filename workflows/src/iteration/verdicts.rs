@@ -9,11 +9,16 @@ use empiric_schema::view::Standing;
 use super::{Work, version_row};
 use crate::dispatch::{self, Point};
 use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, outcomes, select};
+use crate::gate::{Grades, select};
 use crate::race::Halved;
 
 impl Work<'_> {
-    pub(super) fn measure(&mut self, finalist: usize, confirmed: &Grades, results: Vec<ArtifactRef>) -> Vec<Record> {
+    pub(super) fn measure(
+        &mut self,
+        finalist: usize,
+        confirmed: &Grades,
+        results: Vec<ArtifactRef>,
+    ) -> Vec<Record> {
         let point = Point {
             iteration: self.input.number,
             split: "dev-confirm",
@@ -53,13 +58,7 @@ impl Work<'_> {
         self.decide(Decision::Halve { round, items, kept, dropped }, why);
     }
 
-    pub(super) fn decide_promotion(
-        &mut self,
-        finalist: usize,
-        incumbent: &str,
-        candidate: &str,
-        evidence: PairedEvidence,
-    ) {
+    pub(super) fn decide_promotion(&mut self, finalist: usize, evidence: PairedEvidence, is_guarded: bool) {
         let counts = evidence.counts;
         self.finalist = Some((finalist, evidence.verdict));
         let standing = match evidence.verdict {
@@ -67,7 +66,6 @@ impl Work<'_> {
             Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
         };
         self.race.set_standing(finalist, standing);
-        debug_assert_eq!(outcomes(incumbent, candidate).count() as u64, counts.total());
         let decision = Decision::Promote {
             candidate: self.race.candidate(finalist).version.digest(),
             label: self.race.label(finalist).to_owned(),
@@ -75,7 +73,13 @@ impl Work<'_> {
             evidence,
             log_e: log_e_value(counts.wins, counts.losses),
         };
-        let why = promotion_sentence(self.race.label(finalist), &evidence);
+        let why = match is_guarded {
+            true => format!(
+                "{} does more harm than the incumbent, and the incumbent stays",
+                self.race.label(finalist)
+            ),
+            false => promotion_sentence(self.race.label(finalist), &evidence),
+        };
         self.decide(decision, why);
     }
 

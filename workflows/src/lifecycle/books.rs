@@ -344,7 +344,15 @@ impl Books {
         let point =
             Point { iteration: self.view.iteration, split: "dev", label: &label, version: version.digest() };
         self.view.measurements.push(dispatch::measurement(point, &dev));
-        self.incumbent = Some(Incumbent { version, label, dev, gate: None, results, diagnosis: Vec::new(), is_diagnosed: false });
+        self.incumbent = Some(Incumbent {
+            version,
+            label,
+            dev,
+            gate: None,
+            results,
+            diagnosis: Vec::new(),
+            is_diagnosed: false,
+        });
         for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
             known.acceptances += 1;
         }

@@ -92,14 +92,18 @@ fn failures_choose_the_technique() {
         row_of(Category::Tool, 0.05, 0.1),
         row_of(Category::Harm, 0.2, 0.3),
     ];
-    let with_passages = vec![row_of(Category::GenerationMiss, 0.6, 0.3), row_of(Category::RetrievalMiss, 0.1, 0.3)];
+    let with_passages =
+        vec![row_of(Category::GenerationMiss, 0.6, 0.3), row_of(Category::RetrievalMiss, 0.1, 0.3)];
     let all = [Technique::FineTune, Technique::Prompt, Technique::Rag, Technique::Tools];
     let after = "retrieval comes first";
     let techniques = |is_read: bool| -> Vec<TechniqueState> {
         let missing = |technique| {
-            (!is_read && matches!(technique, Technique::FineTune | Technique::Tools)).then(|| after.to_owned())
+            (!is_read && matches!(technique, Technique::FineTune | Technique::Tools))
+                .then(|| after.to_owned())
         };
-        all.into_iter().map(|one| TechniqueState { missing: missing(one), ..TechniqueState::fresh(one) }).collect()
+        all.into_iter()
+            .map(|one| TechniqueState { missing: missing(one), ..TechniqueState::fresh(one) })
+            .collect()
     };
     let rejected_prompt = |mut techniques: Vec<TechniqueState>, times: usize| {
         techniques[1].rejections = times as u32;

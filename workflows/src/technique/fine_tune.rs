@@ -36,7 +36,9 @@ pub(super) fn missing(setting: &Setting<'_>) -> Option<String> {
         return Some(format!("{items} items to learn from (`data.train`), {FEWEST_ITEMS} are the fewest"));
     }
     let unread = setting.frozen.corpus.is_some() && setting.incumbent.retrieval.is_none();
-    unread.then(|| "answers are in documents that the system does not see yet: retrieval comes first".to_owned())
+    unread.then(|| {
+        "answers are in documents that the system does not see yet: retrieval comes first".to_owned()
+    })
 }
 
 /// Chats of all sizes, trainings on the first share, on the others at the best rate, then the race.

@@ -80,7 +80,9 @@ pub fn unavailable(technique: Technique) -> Option<&'static str> {
         Technique::Baseline => Some("a baseline is measured beside the system, it does not replace it"),
         Technique::Preference => Some("preference tuning is not built in this version of Empiric"),
         Technique::Pretrain => Some("pretraining is not built in this version of Empiric"),
-        Technique::Prompt | Technique::Tools | Technique::Rag | Technique::FineTune | Technique::Model => None,
+        Technique::Prompt | Technique::Tools | Technique::Rag | Technique::FineTune | Technique::Model => {
+            None
+        }
     }
 }
 
@@ -92,7 +94,9 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
         Technique::Rag => rag::missing(setting),
         Technique::FineTune => fine_tune::missing(setting),
         Technique::Model => model::missing(setting),
-        Technique::Baseline | Technique::Preference | Technique::Pretrain => unavailable(technique).map(str::to_owned),
+        Technique::Baseline | Technique::Preference | Technique::Pretrain => {
+            unavailable(technique).map(str::to_owned)
+        }
     }
 }
 

@@ -26,7 +26,10 @@ fn others<'a>(setting: &Setting<'a>) -> impl Iterator<Item = &'a ModelSpec> {
 
 /// The models that probes may ask, the smallest first.
 pub(super) fn to_probe(setting: &Setting<'_>) -> Vec<AnsweringModel> {
-    propose(&Setting { tried: &[], most: usize::MAX, ..*setting }).into_iter().map(|candidate| candidate.version.model).collect()
+    propose(&Setting { tried: &[], most: usize::MAX, ..*setting })
+        .into_iter()
+        .map(|candidate| candidate.version.model)
+        .collect()
 }
 
 fn candidate(setting: &Setting<'_>, model: &ModelSpec) -> Option<Candidate> {

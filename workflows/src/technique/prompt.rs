@@ -281,7 +281,14 @@ evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
             models: Default::default(),
             system: system.clone(),
         };
-        let setting = Setting { spec: &spec, frozen: &frozen, incumbent: &system, diagnosis: &[], tried: &[], most: 96 };
+        let setting = Setting {
+            spec: &spec,
+            frozen: &frozen,
+            incumbent: &system,
+            diagnosis: &[],
+            tried: &[],
+            most: 96,
+        };
         let proposed = propose(&setting);
         assert_eq!(proposed.len(), 4 * 3 * 4 - 1, "all without a cue but the incumbent itself");
         assert!(proposed.iter().all(|candidate| candidate.version.prompt.answer_cue.is_empty()));

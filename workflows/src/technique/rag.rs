@@ -23,8 +23,11 @@ pub(super) fn missing(setting: &Setting<'_>) -> Option<String> {
 
 /// An index for each size, then the race.
 pub(super) fn plan(setting: &Setting<'_>, built: &Built) -> Plan {
-    let builds: Vec<Build> =
-        SIZES.into_iter().filter(|size| !built.contains_key(&name(*size))).filter_map(|size| index(size, setting)).collect();
+    let builds: Vec<Build> = SIZES
+        .into_iter()
+        .filter(|size| !built.contains_key(&name(*size)))
+        .filter_map(|size| index(size, setting))
+        .collect();
     if builds.is_empty() { Plan::Race(propose(setting, built)) } else { Plan::Build(builds) }
 }
 
@@ -52,7 +55,9 @@ fn propose(setting: &Setting<'_>, built: &Built) -> Vec<Candidate> {
         for size in SIZES {
             let Some(index) = binding(size, setting, built) else { continue };
             for ranking in rankings(&index) {
-                candidates.extend(wordings(setting).map(|words| candidate(setting, &index, size, ranking, k, words)));
+                candidates.extend(
+                    wordings(setting).map(|words| candidate(setting, &index, size, ranking, k, words)),
+                );
             }
         }
     }

@@ -34,10 +34,18 @@ fn artifact(name: &str) -> ArtifactRef {
 impl Fixture {
     fn new() -> Self {
         let system = SystemVersion {
-            model: ModelBinding { id: ModelId::new("small"), weights: artifact("small"), files: Default::default() }
-                .into(),
+            model: ModelBinding {
+                id: ModelId::new("small"),
+                weights: artifact("small"),
+                files: Default::default(),
+            }
+            .into(),
             adapter: None,
-            prompt: Prompt { system: "Be brief.".into(), user: "{{input}}".into(), answer_cue: String::new() },
+            prompt: Prompt {
+                system: "Be brief.".into(),
+                user: "{{input}}".into(),
+                answer_cue: String::new(),
+            },
             demonstrations: Demonstrations::None,
             decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
             retrieval: None,
@@ -101,11 +109,16 @@ impl Fixture {
 
 /// A higher rate leaves a lower loss.
 fn product(build: &Build) -> Product {
-    let outputs = build.kind.outputs().iter().map(|name| ((*name).to_owned(), artifact(&format!("{}/{name}", build.name))));
+    let outputs = build
+        .kind
+        .outputs()
+        .iter()
+        .map(|name| ((*name).to_owned(), artifact(&format!("{}/{name}", build.name))));
     let mut findings = Findings::default();
     if let JobKind::TrainSft(params) = &build.kind {
         let loss = 1.0 - 100.0 * params.optimisation.learning_rate;
-        findings.training = Some(TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 99 });
+        findings.training =
+            Some(TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 99 });
     }
     Product { outputs: outputs.collect(), findings }
 }
@@ -116,11 +129,16 @@ fn retrieval_is_built_for_each_size_and_races_over_rankings_and_counts() {
     let (stages, candidates) = fixture.play(Technique::Rag);
     assert_eq!(stages, [["index-60", "index-120"]]);
     assert_eq!(candidates.len(), 8);
-    let rankings: Vec<_> = candidates.iter().filter_map(|c| Some(c.version.retrieval.as_ref()?.ranking)).collect();
+    let rankings: Vec<_> =
+        candidates.iter().filter_map(|c| Some(c.version.retrieval.as_ref()?.ranking)).collect();
     assert!(rankings.contains(&Ranking::Lexical) && rankings.contains(&Ranking::Hybrid));
     let first = &candidates[0];
     assert_eq!(first.change, "1 passage of up to 60 words, found by words");
-    assert!(first.version.prompt.user.starts_with("{{context}}\n\nQuestion: {{input}}"), "{}", first.version.prompt.user);
+    assert!(
+        first.version.prompt.user.starts_with("{{context}}\n\nQuestion: {{input}}"),
+        "{}",
+        first.version.prompt.user
+    );
 }
 
 #[test]
@@ -144,10 +162,13 @@ fn what_was_tried_is_not_proposed_again() {
             (name.to_owned(), Product { outputs: outputs.into(), ..Product::default() })
         })
         .collect();
-    let Plan::Race(second) = plan(Technique::Rag, &Setting { tried: &tried, ..fixture.setting() }, &built) else {
+    let Plan::Race(second) = plan(Technique::Rag, &Setting { tried: &tried, ..fixture.setting() }, &built)
+    else {
         panic!("everything is built")
     };
-    assert!(!second.is_empty() && second.iter().all(|candidate| !tried.contains(&candidate.version.digest())));
+    assert!(
+        !second.is_empty() && second.iter().all(|candidate| !tried.contains(&candidate.version.digest()))
+    );
 }
 
 #[test]
@@ -168,7 +189,8 @@ fn a_lora_sweeps_rates_on_a_quarter_and_goes_on_at_the_best() {
 #[test]
 fn failures_of_arithmetic_put_a_calculator_into_the_training() {
     let mut fixture = Fixture::new().with_passages();
-    let row = DiagnosisRow { category: Category::Tool, items: 1, share: 0.1, repair_rate: 0.5, examples: vec![0] };
+    let row =
+        DiagnosisRow { category: Category::Tool, items: 1, share: 0.1, repair_rate: 0.5, examples: vec![0] };
     fixture.diagnosis = vec![row];
     let (_, candidates) = fixture.play(Technique::FineTune);
     assert!(candidates.iter().all(|c| c.version.tools.as_ref().unwrap().routing == ToolRouting::Learned));

@@ -10,7 +10,10 @@ pub(super) fn missing(setting: &Setting<'_>) -> Option<String> {
         return Some("the system has the tools already".to_owned());
     }
     let unread = setting.frozen.corpus.is_some() && setting.incumbent.retrieval.is_none();
-    unread.then(|| "what is reckoned with is in documents that the system does not see yet: retrieval comes first".to_owned())
+    unread.then(|| {
+        "what is reckoned with is in documents that the system does not see yet: retrieval comes first"
+            .to_owned()
+    })
 }
 
 /// The calculator and dates, told in one sentence or in two, with either routing.
@@ -22,7 +25,8 @@ pub(super) fn propose(setting: &Setting<'_>) -> Vec<Candidate> {
 
 fn candidate(setting: &Setting<'_>, routing: ToolRouting, is_shown: bool) -> Candidate {
     let mut prompt = setting.incumbent.prompt.clone();
-    prompt.system = format!("{}\n{}", prompt.system.trim_end(), instruction(is_shown)).trim_start().to_owned();
+    prompt.system =
+        format!("{}\n{}", prompt.system.trim_end(), instruction(is_shown)).trim_start().to_owned();
     let tools = ToolUse { tools: vec![Tool::Calculator, Tool::Dates], routing };
     let routing = match routing {
         ToolRouting::Rules => "for questions with numbers",

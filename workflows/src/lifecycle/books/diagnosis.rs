@@ -20,7 +20,9 @@ impl Books {
     /// Whether the next step depends on failures that nobody has looked at.
     pub(in crate::lifecycle) fn needs_diagnosis(&self, input: &LifecycleInput) -> bool {
         let is_unknown = self.incumbent.as_ref().is_some_and(|incumbent| !incumbent.is_diagnosed);
-        input.options.diagnose && is_unknown && matches!(loop_step(&self.loop_state(input)).step, Step::Improve(_))
+        input.options.diagnose
+            && is_unknown
+            && matches!(loop_step(&self.loop_state(input)).step, Step::Improve(_))
     }
 
     /// The job that cuts the documents for gold passages; none where there are none, or chunks already.
@@ -75,7 +77,8 @@ impl Books {
         probed: Option<&JobOutcome>,
         clustered: Option<&JobOutcome>,
     ) -> Result<(), Halt> {
-        let clusters: Option<ArtifactRef> = clustered.and_then(|outcome| outcome.outputs.get(CLUSTERS_FILE)).cloned();
+        let clusters: Option<ArtifactRef> =
+            clustered.and_then(|outcome| outcome.outputs.get(CLUSTERS_FILE)).cloned();
         self.clusters = clusters.clone().or(self.clusters.take());
         let none = || Halt::Problem("nothing was measured yet".to_owned());
         let incumbent = self.incumbent.as_mut().ok_or_else(none)?;
