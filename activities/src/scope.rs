@@ -8,7 +8,7 @@ use std::time::Duration;
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::contract::{FreezeRequest, Frozen, FrozenSplit};
 use empiric_schema::id::ModelId;
-use empiric_schema::job::Progress;
+use empiric_schema::job::{EncoderFiles, Progress};
 use empiric_schema::source::{Location, SourceRef};
 use empiric_schema::spec::{ModelOrigin, ProjectSpec, PromptSource};
 use empiric_schema::version::{
@@ -19,12 +19,17 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::sync::watch;
 
 use crate::adapters::artifact_store::ArtifactStore;
+use crate::adapters::durable::blocking;
 use crate::adapters::source::{NetworkMode, Resolved, SourceFile, SourceKind, SourceResolver, Transfer};
 use crate::failure;
 
+use corpus::Corpus;
+use encoder::EncoderFolder;
 pub use error::ScopeError;
 use splits::{Split, Splits};
 
+mod corpus;
+mod encoder;
 mod endpoint;
 mod error;
 mod splits;
@@ -125,7 +130,11 @@ impl Freezing<'_> {
         splits.check()?;
         let prompt = self.prompt().await?;
         self.check_endpoint().await?;
-        let documents = self.documents().await?;
+        let corpus = self.corpus().await?;
+        if corpus.count() > 0 {
+            corpus.check(&splits)?;
+        }
+        let encoder = self.encoder().await?;
         let models = self.models().await?;
         let train = match &splits.train {
             Some(split) => Some(self.store_split(split).await?),
@@ -135,9 +144,9 @@ impl Freezing<'_> {
             train,
             dev: self.store_split(&splits.dev).await?,
             test: self.store_split(&splits.test).await?,
-            documents,
-            corpus: None,
-            encoder: None,
+            documents: corpus.count(),
+            corpus: self.store_corpus(corpus).await?,
+            encoder,
             system: self.system(prompt, &models)?,
             models,
         })
@@ -192,12 +201,31 @@ impl Freezing<'_> {
         Ok(text.trim_end().to_owned())
     }
 
-    async fn documents(&self) -> Result<u32, ScopeError> {
-        let mut count = 0;
+    async fn corpus(&self) -> Result<Corpus, ScopeError> {
+        let mut corpus = Corpus::default();
         for source in &self.spec.data.documents {
-            count += self.resolver.resolve(source).await?.files.len();
+            corpus.add(&self.resolver.resolve(source).await?)?;
         }
-        Ok(u32::try_from(count).unwrap_or(u32::MAX))
+        Ok(corpus)
+    }
+
+    async fn store_corpus(&self, corpus: Corpus) -> Result<Option<ArtifactRef>, ScopeError> {
+        if corpus.count() == 0 {
+            return Ok(None);
+        }
+        let folder = self.project_dir;
+        let failed = |source| ScopeError::Read { path: folder.to_owned(), source };
+        let archive = blocking(move || Ok(corpus.pack())).await.map_err(failed)??;
+        Ok(Some(self.store.put_bytes(archive, corpus::TAR).await?))
+    }
+
+    async fn encoder(&self) -> Result<Option<EncoderFiles>, ScopeError> {
+        let Some(spec) = &self.spec.embedder else {
+            return Ok(None);
+        };
+        let resolved = self.resolver.resolve(&spec.source).await?;
+        let folder = EncoderFolder { spec, resolved, store: self.store };
+        folder.freeze().await.map(Some)
     }
 
     /// Only that of the system: nothing depends on the others.

@@ -49,6 +49,17 @@ impl Address {
         Ok(Self { base, host: host.to_string(), reach })
     }
 
+    /// Whether another address is this one or below it: the same scheme, host and port, and a path that goes on
+    /// at a slash. It may have a query; credentials it may not.
+    pub(crate) fn covers(&self, url: &Url) -> bool {
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        let same_origin = Url::parse(&self.base).is_ok_and(|base| base.origin() == url.origin());
+        let whole = &url[..url::Position::AfterPath];
+        let below =
+            whole.strip_prefix(&self.base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        is_plain && same_origin && below
+    }
+
     /// The address of a resource below, such as `models`.
     pub(crate) fn join(&self, path: &str) -> String {
         format!("{}/{path}", self.base)
@@ -227,6 +238,29 @@ mod tests {
         let public = IpAddr::from([1, 1, 1, 1]);
         assert!(Reach::Loopback.allows(loopback) && !Reach::Loopback.allows(public));
         assert!(Reach::Public.allows(public) && !Reach::Public.allows(loopback));
+    }
+
+    #[test]
+    fn an_address_covers_what_is_below_it_and_nothing_else() {
+        let address = Address::parse("https://host:8443/api/v1/").unwrap();
+        let covers = |text: &str| address.covers(&Url::parse(text).unwrap());
+        for below in
+            ["https://host:8443/api/v1", "https://HOST:8443/api/v1/x?q=1", "https://host:8443/api/v1/"]
+        {
+            assert!(covers(below), "{below}");
+        }
+        for outside in [
+            "https://host:8443/api/v10",
+            "https://host:8443/api/v1/../secret",
+            "https://host:8443/api/v1/%2e%2e/secret",
+            "https://host/api/v1/x",
+            "http://host:8443/api/v1/x",
+            "https://host:8443.evil.example/api/v1/x",
+            "https://user@host:8443/api/v1/x",
+            "https://evil.example/https://host:8443/api/v1/",
+        ] {
+            assert!(!covers(outside), "{outside}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A client of OpenAI-compatible servers: chat completions and the list of models.
+//! A client of OpenAI-compatible servers: chat completions and the list of models. Under the same rules, texts
+//! behind an allow-list of addresses ([`BlockingGetter`]).
 //!
 //! Three rules hold for every request, whoever makes it:
 //! - It goes to the address of the spec and nowhere else: https unless the spec names loopback, no redirects,
@@ -13,6 +14,7 @@ mod address;
 mod blocking;
 mod client;
 mod error;
+mod getter;
 mod limiter;
 mod patience;
 mod resolver;
@@ -27,6 +29,7 @@ pub use address::{Address, is_public};
 pub use blocking::{BlockingClient, ChatObserver};
 pub use client::Client;
 pub use error::{EndpointError, TryError};
+pub use getter::{BlockingGetter, GetError, GetLimits};
 pub use patience::Patience;
 pub use secret::Secret;
 pub use wire::{ChatMessage, ChatReply, ChatRequest, FinishReason, LikelyToken, TokenLogProbability};

@@ -67,11 +67,21 @@ impl Transport {
         self.exchange(request.header(CONTENT_TYPE, "application/json").body(body.to_vec()), time).await
     }
 
+    /// The bytes at a whole address, which the caller has checked to be one of this server's.
+    pub(crate) async fn bytes(&self, url: &str, time: Duration) -> Result<Vec<u8>, FailedTry> {
+        self.answer(self.http.get(url), time).await
+    }
+
     async fn exchange<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,
         time: Duration,
     ) -> Result<T, FailedTry> {
+        let bytes = self.answer(request, time).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error).into())
+    }
+
+    async fn answer(&self, request: RequestBuilder, time: Duration) -> Result<Vec<u8>, FailedTry> {
         let request = match &self.secret {
             // Marks the header as sensitive, so that no log of the libraries below shows it.
             Some(secret) => request.bearer_auth(secret.expose()),
@@ -80,8 +90,7 @@ impl Transport {
         let response = request.timeout(time).send().await.map_err(|error| broken(error, time))?;
         let status = response.status();
         if status.is_success() {
-            let bytes = body(response, self.response_limit, time).await?;
-            return serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error).into());
+            return Ok(body(response, self.response_limit, time).await?);
         }
         if status.is_redirection() {
             return Err(TryError::Redirect { status: status.as_u16() }.into());

@@ -8,7 +8,6 @@ use crate::error::TryError;
 use crate::secret::Secret;
 
 /// Sent with each request. Answers are greedy, so it matters only to servers that break ties by chance.
-const SEED: u64 = 0;
 /// OpenAI takes no more stop texts; the caller cuts at the others.
 const MOST_STOPS: usize = 4;
 /// Fewer bytes of a prompt make no token, on average, in any language that is common.
@@ -26,7 +25,7 @@ pub struct ChatMessage {
 }
 
 /// What to answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ChatRequest {
     /// The chat so far.
     pub messages: Vec<ChatMessage>,
@@ -36,6 +35,10 @@ pub struct ChatRequest {
     pub stop: Vec<String>,
     /// Asks for the log-probabilities of the answer's tokens, and of so many alternatives to each.
     pub log_probabilities: Option<u32>,
+    /// How random the answer is; 0 for the likeliest one.
+    pub temperature: f64,
+    /// Told to servers that draw: the same seed gives the same answer where they keep to it.
+    pub seed: u64,
 }
 
 impl ChatRequest {
@@ -52,8 +55,8 @@ impl ChatRequest {
         let body = Body {
             model,
             messages: &self.messages,
-            temperature: 0.0,
-            seed: SEED,
+            temperature: self.temperature,
+            seed: self.seed,
             max_tokens: self.max_tokens,
             stop,
             stream: false,
@@ -254,7 +257,7 @@ mod tests {
     fn a_request_is_greedy_and_says_only_what_is_wanted() {
         let stop = ["a", "", "b", "c", "d", "e"].map(str::to_owned).to_vec();
         let messages = vec![ChatMessage { role: "user", content: "Hi".to_owned() }];
-        let request = ChatRequest { messages, max_tokens: 5, stop, log_probabilities: None };
+        let request = ChatRequest { messages, max_tokens: 5, stop, ..ChatRequest::default() };
         let body: Value = serde_json::from_slice(&request.body("m")).unwrap();
         let expected = json!({
             "model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0.0, "seed": 0,

@@ -12,6 +12,8 @@ use crate::embed::EmbedError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::retrieve::RetrieveError;
+use crate::retrieve::ingest::IngestError;
 use crate::train::TrainError;
 
 /// The resource whose amounts are small.
@@ -75,6 +77,9 @@ pub enum JobError {
     /// The encoder cannot be loaded or gives no vectors.
     #[error("the texts cannot be embedded")]
     Embed(#[from] EmbedError),
+    /// Documents cannot be read.
+    #[error("the documents cannot be indexed")]
+    Ingest(#[from] IngestError),
     /// The model cannot learn.
     #[error("the model cannot be trained")]
     Train(#[from] TrainError),
@@ -116,6 +121,7 @@ impl JobError {
             Self::Corrupt { .. } => ExitClass::ArtifactCorrupt,
             Self::Answer(error) => answer_class(error),
             Self::Embed(error) => embed_class(error),
+            Self::Ingest(_) => ExitClass::InvalidInput,
             Self::Train(error) => train_class(error),
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
@@ -143,6 +149,7 @@ fn answer_class(error: &AnswerError) -> ExitClass {
             read_class(source, ExitClass::InvalidInput)
         }
         AnswerError::Endpoint(error) => error.class(),
+        AnswerError::Retrieve(error) => retrieve_class(error),
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
         _ => ExitClass::InvalidInput,
@@ -159,6 +166,16 @@ fn embed_class(error: &EmbedError) -> ExitClass {
         EmbedError::Read { source, .. } => read_class(source, ExitClass::InvalidInput),
         EmbedError::Diverged { .. } => ExitClass::Diverged,
         EmbedError::Tensor(_) => ExitClass::BugOrUnknown,
+        _ => ExitClass::InvalidInput,
+    }
+}
+
+fn retrieve_class(error: &RetrieveError) -> ExitClass {
+    match error {
+        RetrieveError::Encoder(error) => embed_class(error),
+        RetrieveError::Read { source, .. } | RetrieveError::Chunks(ItemsError::Read { source, .. }) => {
+            read_class(source, ExitClass::InvalidInput)
+        }
         _ => ExitClass::InvalidInput,
     }
 }

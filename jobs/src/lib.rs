@@ -6,6 +6,9 @@
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
+pub mod baseline;
+mod cluster;
+pub mod craft;
 pub mod durable_file;
 pub mod embed;
 pub mod error;
@@ -15,6 +18,9 @@ mod kinds;
 pub mod meter;
 pub mod model;
 pub mod model_cache;
+mod probe;
 pub mod progress;
+pub mod retrieve;
 pub mod runner;
+pub mod tools;
 pub mod train;

@@ -1,6 +1,6 @@
 //! What the process has used so far.
 
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use empiric_schema::job::Usage;
@@ -12,30 +12,66 @@ use crate::model::Totals;
 #[derive(Debug)]
 pub struct Meter {
     started: Instant,
-    totals: Mutex<Totals>,
-    /// Of the endpoint that the job asks.
-    price: OnceLock<Price>,
+    counts: Mutex<Counts>,
+}
+
+/// What the model that is asked now has used, and what those before it did.
+#[derive(Debug, Default)]
+struct Counts {
+    totals: Totals,
+    /// Of the endpoint that the job asks now.
+    price: Option<Price>,
+    earlier: Totals,
+    earlier_dollars: f64,
+}
+
+impl Counts {
+    fn dollars(&self, totals: Totals) -> f64 {
+        let now = self.price.map_or(0.0, |price| price.of(totals.prompt_tokens, totals.completion_tokens));
+        self.earlier_dollars + now
+    }
+
+    fn with_earlier(&self, totals: Totals) -> Totals {
+        Totals {
+            prompt_tokens: self.earlier.prompt_tokens + totals.prompt_tokens,
+            completion_tokens: self.earlier.completion_tokens + totals.completion_tokens,
+        }
+    }
 }
 
 impl Meter {
     /// Starts the clock.
     pub fn start() -> Self {
-        Self { started: Instant::now(), totals: Mutex::new(Totals::default()), price: OnceLock::new() }
+        Self { started: Instant::now(), counts: Mutex::default() }
     }
 
-    /// Sets the tokens used so far.
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the tokens used so far, or since the last [`Self::begin`].
     pub fn set_tokens(&self, totals: Totals) {
-        *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = totals;
+        self.counts().totals = totals;
     }
 
-    /// Bills tokens by this price from now on; a later price changes nothing.
-    pub fn bill_by(&self, price: Price) {
-        self.price.get_or_init(|| price);
+    /// Settles what was used so far. Tokens are counted from nothing again, and billed by this price.
+    pub fn begin(&self, price: Option<Price>) {
+        let mut counts = self.counts();
+        let totals = std::mem::take(&mut counts.totals);
+        counts.earlier_dollars = counts.dollars(totals);
+        counts.earlier = counts.with_earlier(totals);
+        counts.price = price;
     }
 
-    /// What so many tokens cost in dollars; nothing without a price.
+    /// What is used in all, if this was used since the last [`Self::begin`].
+    pub fn with_earlier(&self, totals: Totals) -> Totals {
+        self.counts().with_earlier(totals)
+    }
+
+    /// What everything cost in dollars, if this was used since the last [`Self::begin`]; nothing without a
+    /// price.
     pub fn dollars(&self, totals: Totals) -> f64 {
-        self.price.get().map_or(0.0, |price| price.of(totals.prompt_tokens, totals.completion_tokens))
+        self.counts().dollars(totals)
     }
 
     /// Seconds since the start.
@@ -45,13 +81,14 @@ impl Meter {
 
     /// Everything so far.
     pub fn usage(&self) -> Usage {
-        let totals = *self.totals.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let counts = self.counts();
+        let all = counts.with_earlier(counts.totals);
         Usage {
-            prompt_tokens: totals.prompt_tokens,
-            completion_tokens: totals.completion_tokens,
+            prompt_tokens: all.prompt_tokens,
+            completion_tokens: all.completion_tokens,
             seconds: self.seconds(),
             peak_memory: peak_memory().unwrap_or(0),
-            dollars: self.dollars(totals),
+            dollars: counts.dollars(counts.totals),
         }
     }
 }
@@ -76,6 +113,18 @@ fn peak_memory() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_of_a_job_is_billed_by_its_own_price() {
+        let used = |prompt_tokens| Totals { prompt_tokens, completion_tokens: 0 };
+        let meter = Meter::start();
+        meter.set_tokens(used(1_000_000));
+        meter.begin(Some(Price { input: 2.0, output: 0.0 }));
+        meter.set_tokens(used(500_000));
+        assert_eq!((meter.usage().prompt_tokens, meter.usage().dollars), (1_500_000, 1.0));
+        meter.begin(None);
+        assert_eq!((meter.with_earlier(used(5)), meter.dollars(used(5))), (used(1_500_005), 1.0));
+    }
 
     #[test]
     #[cfg(target_os = "linux")]

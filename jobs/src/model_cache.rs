@@ -1,15 +1,17 @@
-//! The one model that a process keeps from job to job.
+//! The models that a process keeps from job to job.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 
-/// Holds at most one loaded model, named by the digests of its files. A held model is shared and therefore
+/// Holds at most one loaded model of each type: a language model and the encoder that finds its passages
+/// stand beside each other. A model is named by the digests of its files. What is held is shared and therefore
 /// never changed; whether the files still are what their digests say is checked before, by the runner.
 #[derive(Debug, Default)]
 pub struct ModelCache {
-    held: Mutex<Option<Held>>,
+    held: Mutex<HashMap<TypeId, Held>>,
 }
 
 #[derive(Debug)]
@@ -22,7 +24,7 @@ impl ModelCache {
     /// The model made of these files, as it was loaded before or as `load` gives it.
     ///
     /// # Errors
-    /// Those of `load`; nothing is held then.
+    /// Those of `load`; no model of the type is held then.
     pub fn get_or_load<T, E>(
         &self,
         files: &[&ArtifactRef],
@@ -33,13 +35,14 @@ impl ModelCache {
     {
         let files: Vec<Digest> = files.iter().map(|file| file.digest.clone()).collect();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = held.as_ref().and_then(|held| held.get(&files)) {
+        let kind = TypeId::of::<T>();
+        if let Some(model) = held.get(&kind).and_then(|held| held.get(&files)) {
             return Ok(model);
         }
         // Let go before the next is loaded: the memory may not be enough for two.
-        *held = None;
+        held.remove(&kind);
         let model = Arc::new(load()?);
-        *held = Some(Held { files, model: model.clone() });
+        held.insert(kind, Held { files, model: model.clone() });
         Ok(model)
     }
 }
@@ -86,13 +89,20 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_another_type_or_a_failed_load_is_not_held() {
+    fn models_of_two_types_are_held_beside_each_other() {
         let cache = ModelCache::default();
-        get(&cache, &["weights"], || "text".into());
-        let weights = file("weights");
-        let number = cache.get_or_load(&[&weights], || Ok::<_, Infallible>(7)).unwrap();
-        assert_eq!(*number, 7);
-        assert!(cache.get_or_load::<String, _>(&[&weights], || Err("broken")).is_err());
+        let text = get(&cache, &["weights"], || "text".into());
+        let number = || cache.get_or_load(&[&file("weights")], || Ok::<_, Infallible>(7)).unwrap();
+        assert_eq!(*number(), 7);
+        assert!(Arc::ptr_eq(&text, &get(&cache, &["weights"], || unreachable!("it is held"))));
+        assert!(Arc::ptr_eq(&number(), &number()));
+    }
+
+    #[test]
+    fn a_failed_load_is_not_held() {
+        let cache = ModelCache::default();
+        get(&cache, &["other"], || "text".into());
+        assert!(cache.get_or_load::<String, _>(&[&file("weights")], || Err("broken")).is_err());
         assert_eq!(*get(&cache, &["weights"], || "loaded again".into()), "loaded again");
     }
 }

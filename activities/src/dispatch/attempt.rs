@@ -155,7 +155,7 @@ impl Attempt<'_> {
             folder,
             token,
             threads: self.dispatcher.settings.threads,
-            key: environment::key_variable(&self.request.job),
+            keys: environment::key_variables(&self.request.job),
             trace: trace::variables(),
             log: self.dispatcher.log_limits,
         };

@@ -18,20 +18,24 @@ pub(super) const THREADS: &str = "RAYON_NUM_THREADS";
 /// The job's folder, for programs that are not given it as an argument.
 pub(super) const FOLDER: &str = "EMPIRIC_JOB_DIR";
 
-/// The variable with the key of the endpoint that a job asks. Only that job sees it, and no worker reads it.
-pub(super) fn key_variable(job: &JobSpec) -> Option<&str> {
-    match job.endpoint()?.api_key.as_ref()? {
-        SecretRef::Env(name) => Some(name),
-        SecretRef::File(_) => None,
-    }
+/// The variables with the keys of the endpoints that a job asks. Only that job sees them, and no worker reads
+/// them.
+pub(super) fn key_variables(job: &JobSpec) -> Vec<&str> {
+    let keys = job.endpoints().into_iter().filter_map(|endpoint| endpoint.api_key.as_ref());
+    let variable = |key| match key {
+        &SecretRef::Env(ref name) => Some(name.as_str()),
+        &SecretRef::File(_) => None,
+    };
+    keys.filter_map(variable).collect()
 }
 
-/// Those of the variables that a job may see; `key` is one that it needs besides.
+/// Those of the variables that a job may see; `keys` are some that it needs besides.
 pub(super) fn allowed(
     variables: impl Iterator<Item = (OsString, OsString)>,
-    key: Option<&str>,
+    keys: &[&str],
 ) -> impl Iterator<Item = (OsString, OsString)> {
-    variables.filter(move |(name, _)| name.to_str().is_some_and(|name| is_allowed(name) || Some(name) == key))
+    variables
+        .filter(move |(name, _)| name.to_str().is_some_and(|name| is_allowed(name) || keys.contains(&name)))
 }
 
 fn is_allowed(name: &str) -> bool {
@@ -46,10 +50,10 @@ mod tests {
     fn secrets_and_loader_settings_stay_behind() {
         let names = ["PATH", "OTEL_SERVICE_NAME", "AWS_SECRET_ACCESS_KEY", "BIG_KEY", "LD_PRELOAD", "path"];
         let variables = names.map(|name| (OsString::from(name), OsString::from("x")));
-        let seen = |key| -> Vec<OsString> {
-            allowed(variables.clone().into_iter(), key).map(|(name, _)| name).collect()
+        let seen = |keys: &[&str]| -> Vec<OsString> {
+            allowed(variables.clone().into_iter(), keys).map(|(name, _)| name).collect()
         };
-        assert_eq!(seen(None), ["PATH", "OTEL_SERVICE_NAME"]);
-        assert_eq!(seen(Some("BIG_KEY")), ["PATH", "OTEL_SERVICE_NAME", "BIG_KEY"]);
+        assert_eq!(seen(&[]), ["PATH", "OTEL_SERVICE_NAME"]);
+        assert_eq!(seen(&["BIG_KEY"]), ["PATH", "OTEL_SERVICE_NAME", "BIG_KEY"]);
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Program<'a> {
     /// Marks everything that descends from it.
     pub(super) token: &'a str,
     pub(super) threads: u32,
-    /// A variable of ours that the job needs besides those that all see.
-    pub(super) key: Option<&'a str>,
+    /// Variables of ours that the job needs besides those that all see.
+    pub(super) keys: Vec<&'a str>,
     /// Further variables.
     pub(super) variables: Vec<(String, OsString)>,
 }
@@ -80,7 +80,7 @@ impl Program<'_> {
         command
             .current_dir(self.folder)
             .env_clear()
-            .envs(environment::allowed(std::env::vars_os(), self.key))
+            .envs(environment::allowed(std::env::vars_os(), &self.keys))
             .envs(self.variables.iter().map(|(name, value)| (OsStr::new(name), value)))
             .env(environment::LIFELINE.0, environment::LIFELINE.1)
             .env(environment::THREADS, self.threads.to_string())
@@ -166,7 +166,7 @@ mod tests {
             folder: folder.path(),
             token: "lifeline-test",
             threads: 1,
-            key: None,
+            keys: Vec::new(),
             variables: Vec::new(),
         };
         let mut process = program.start(Output::default()).unwrap();

@@ -27,8 +27,8 @@ pub(super) struct Launch<'a> {
     /// The attempt's token.
     pub(super) token: &'a str,
     pub(super) threads: u32,
-    /// A variable of ours that the job needs besides those that all see.
-    pub(super) key: Option<&'a str>,
+    /// Variables of ours that the job needs besides those that all see.
+    pub(super) keys: Vec<&'a str>,
     /// `TRACEPARENT` and `TRACESTATE`.
     pub(super) trace: Vec<(String, String)>,
     pub(super) log: LogLimits,
@@ -82,7 +82,7 @@ impl Launch<'_> {
             folder: self.folder,
             token: self.token,
             threads: self.threads,
-            key: self.key,
+            keys: self.keys,
             variables,
         };
         Ok(Running::new(program.start(output)?, done, None))

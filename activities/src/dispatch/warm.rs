@@ -154,7 +154,7 @@ impl RunnerProgram {
             folder: &self.folder,
             token: &token,
             threads: self.threads,
-            key: None,
+            keys: Vec::new(),
             variables: Vec::new(),
         };
         program.start(Output::default())

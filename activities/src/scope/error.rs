@@ -61,6 +61,37 @@ pub enum ScopeError {
     /// Items of one split are in another, as they are or nearly.
     #[error("{0}")]
     Leak(String),
+    /// Two documents have one name.
+    #[error("two documents are called `{name}`; items could not tell them apart")]
+    DuplicateDocument {
+        /// The name.
+        name: String,
+    },
+    /// Items name documents that are not there.
+    #[error("{0}")]
+    UnknownDocuments(String),
+    /// The embedder lacks a file.
+    #[error(
+        "the embedder {reference} has no `{name}`; expected a folder with `model.safetensors`, `config.json` \
+         and `tokenizer.json`"
+    )]
+    EncoderFile {
+        /// Where it is.
+        reference: SourceRef,
+        /// What is missing.
+        name: &'static str,
+    },
+    /// The embedder does not make its vectors as ours does.
+    #[error(
+        "`{name}` of the embedder {reference} does not say that token vectors are averaged, and no other \
+         pooling is supported"
+    )]
+    EncoderPooling {
+        /// Where it is.
+        reference: SourceRef,
+        /// The file that says so.
+        name: &'static str,
+    },
     /// A source must be one file here.
     #[error("{reference} is a folder or a set of files, and one file is needed here")]
     NotOneFile {

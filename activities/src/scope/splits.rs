@@ -55,7 +55,7 @@ impl Splits {
         self.no_leaks()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Split> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Split> {
         self.train.iter().chain([&self.dev, &self.test])
     }
 

@@ -123,6 +123,85 @@ async fn a_bad_line_is_named_by_file_and_line() {
 }
 
 #[tokio::test]
+async fn documents_are_packed_by_name_and_the_same_ones_always_alike() {
+    let mut bench = Bench::new();
+    bench.write("rules/deep/c.txt", "C");
+    bench.spec =
+        bench.spec.replace(r#"["file://handbook/*.md"]"#, r#"["file://rules", "file://handbook/*.md"]"#);
+    let corpus = bench.freeze().await.unwrap().corpus.unwrap();
+    assert_eq!(corpus.media_type, "application/x-tar");
+    let bytes = bench.activities.store.get_bytes(&corpus).await.unwrap();
+    let mut archive = tar::Archive::new(bytes.as_ref());
+    let entries = archive.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        assert_eq!((entry.header().mtime().unwrap(), entry.header().uid().unwrap()), (0, 0));
+        let text = std::io::read_to_string(&mut entry).unwrap();
+        (entry.path().unwrap().display().to_string(), text)
+    });
+    let expected = [("handbook/a.md", "# A"), ("handbook/b.md", "# B"), ("rules/deep/c.txt", "C")];
+    assert_eq!(entries.collect::<Vec<_>>(), expected.map(|(name, text)| (name.into(), text.into())));
+    let other = Bench::new();
+    other.write("rules/deep/c.txt", "C");
+    let other = Bench {
+        spec: bench.spec.replace("\"file://rules\", ", "").replace(".md\"]", ".md\", \"file://rules/**\"]"),
+        ..other
+    };
+    assert_eq!(other.freeze().await.unwrap().corpus, Some(corpus), "the order of sources does not matter");
+}
+
+#[tokio::test]
+async fn documents_that_items_name_must_be_there() {
+    let bench = Bench::new();
+    let naming = |name: &str| item("x", "boats").replace('}', &format!(r#","documents":["{name}"]}}"#));
+    bench.write("data/dev.jsonl", &format!("{}\n{}\n", naming("handbook/c.md"), item("y", "candles")));
+    let (class, message) = bench.refusal().await;
+    assert_eq!(class, ExitClass::InvalidInput);
+    assert!(message.contains("called `handbook/a.md`, `handbook/b.md` and so on"), "{message}");
+    assert!(message.contains("\n  dev `x` names `handbook/c.md`"), "{message}");
+    bench.write("data/dev.jsonl", &format!("{}\n{}\n", naming("handbook/a.md"), item("y", "candles")));
+    bench.freeze().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_documents_of_one_name_are_refused() {
+    let mut bench = Bench::new();
+    bench.spec = bench
+        .spec
+        .replace(r#"["file://handbook/*.md"]"#, r#"["file://handbook/*.md", "file://handbook/a.md"]"#);
+    assert!(bench.refusal().await.1.contains("two documents are called `handbook/a.md`"));
+}
+
+#[tokio::test]
+async fn an_embedder_is_frozen_by_its_files() {
+    let mut bench = Bench::new();
+    bench.spec = bench.spec.replace("system:", "embedder: {source: \"file://minilm\"}\nsystem:");
+    bench.write("minilm/model.safetensors", "weights");
+    bench.write("minilm/config.json", "{}");
+    let (class, message) = bench.refusal().await;
+    assert_eq!(class, ExitClass::InvalidInput);
+    assert!(message.contains("the embedder file://minilm has no `tokenizer.json`"), "{message}");
+    bench.write("minilm/tokenizer.json", "[]");
+    let encoder = bench.freeze().await.unwrap().encoder.unwrap();
+    assert_eq!(encoder.settings, None);
+    assert_eq!(encoder.weights.media_type, "application/x-safetensors");
+    assert_eq!(bench.activities.store.get_bytes(&encoder.tokenizer).await.unwrap().as_ref(), b"[]");
+    bench.write("minilm/sentence_bert_config.json", r#"{"max_seq_length": 256}"#);
+    bench.write("minilm/1_Pooling/config.json", r#"{"pooling_mode_mean_tokens": true}"#);
+    let settings = bench.freeze().await.unwrap().encoder.unwrap().settings.unwrap();
+    assert_eq!(settings.size, 23);
+    bench.write("minilm/1_Pooling/config.json", r#"{"pooling_mode_mean_tokens": false}"#);
+    assert!(bench.refusal().await.1.contains("no other pooling is supported"));
+}
+
+#[tokio::test]
+async fn without_documents_and_embedder_nothing_is_packed() {
+    let mut bench = Bench::new();
+    bench.spec = bench.spec.replace("  documents: [\"file://handbook/*.md\"]\n", "");
+    let frozen = bench.freeze().await.unwrap();
+    assert_eq!((frozen.documents, frozen.corpus, frozen.encoder), (0, None, None));
+}
+
+#[tokio::test]
 async fn leaks_between_splits_are_refused_with_their_ids() {
     let bench = Bench::new();
     let copy = item("test-copy", TOPICS[0]);

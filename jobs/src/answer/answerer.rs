@@ -1,74 +1,27 @@
 //! From a question to a chat, through the model, to an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::id::ItemId;
 use empiric_schema::version::SystemVersion;
 
+use super::chat::INPUT_PLACE;
 use super::demonstrations::Selector;
 use super::engine::Engine;
 use super::error::AnswerError;
-use super::trimmed::Trimmed;
+use super::looked_up::WithPassages;
+use super::question::{Answer, AnswerObserver, Question};
+use super::tooled::Tooled;
 use crate::model::{
-    Finish, Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer,
-    Precision, Role, Totals, generate, stream,
+    Flow, Generated, GenerationOptions, LoadOptions, LoadedModel, Message, ModelError, Observer, Precision,
+    Sampling, Totals, generate,
 };
 use crate::model_cache::ModelCache;
+use crate::retrieve::Retriever;
 use crate::telemetry_names as names;
-
-/// What the user template's place for the input looks like.
-const INPUT_PLACE: &str = "{{input}}";
-
-/// One thing to answer.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// The item's id, where the question is an item: it is then never shown as its own example.
-    pub id: Option<&'a ItemId>,
-    /// What the user asks.
-    pub input: &'a str,
-}
-
-impl<'a> From<&'a str> for Question<'a> {
-    fn from(input: &'a str) -> Self {
-        Self { id: None, input }
-    }
-}
-
-/// What the system said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The answer, cut at stop texts and trimmed.
-    pub text: String,
-    /// Length of the prompt in tokens.
-    pub prompt_tokens: u32,
-    /// Length of the answer in tokens.
-    pub completion_tokens: u32,
-    /// Why it ended.
-    pub finish: Finish,
-}
-
-impl Answer {
-    fn new(prompt_tokens: usize, generated: Generated) -> Self {
-        Self {
-            text: generated.text.trim().to_owned(),
-            prompt_tokens: prompt_tokens as u32,
-            completion_tokens: generated.tokens.len() as u32,
-            finish: generated.finish,
-        }
-    }
-}
-
-/// Watches answers as they come.
-pub trait AnswerObserver {
-    /// Called before each pass of the model with what will have been used after it.
-    fn before_pass(&mut self, totals: Totals) -> Flow;
-    /// Called with what was used for certain, where that is known only afterwards.
-    fn used(&mut self, _totals: Totals) {}
-    /// Called with the answer to the question at `index`.
-    fn answered(&mut self, index: usize, answer: Answer) -> Flow;
-}
+use crate::tools::Toolbox;
 
 /// A system version, loaded and ready to answer.
 #[derive(Debug, Clone)]
@@ -76,10 +29,13 @@ pub struct Answerer {
     version: SystemVersion,
     engine: Engine,
     demonstrations: Selector,
+    sampling: Sampling,
+    toolbox: Option<Arc<Toolbox>>,
+    retriever: Option<Retriever>,
 }
 
 impl Answerer {
-    /// Loads the version's model, adapter and demonstrations from the paths of its artifacts, with the weights
+    /// Loads the version's model, adapter, demonstrations and index from the paths of its artifacts, with the weights
     /// as they are in their file. An endpoint's client is prepared, and nothing is asked yet.
     ///
     /// # Errors
@@ -122,8 +78,10 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
+        let retriever = open_retriever(&version, inputs, models)?;
         let engine = Engine::open(&version, inputs, options, models)?;
-        Ok(Self { version, engine, demonstrations })
+        Ok(Self { version, engine, demonstrations, sampling: Sampling::Greedy, retriever, toolbox })
     }
 
     /// The same loaded weights under another version of the same model, so that nothing is read twice.
@@ -137,8 +95,18 @@ impl Answerer {
     ) -> Result<Self, AnswerError> {
         check(&version)?;
         let demonstrations = Selector::load(&version.demonstrations, inputs)?;
+        let toolbox = toolbox(&version, inputs)?;
+        let retriever = match is_same_index(&self.version, &version) {
+            true => self.retriever,
+            false => open_retriever(&version, inputs, &ModelCache::default())?,
+        };
         let engine = self.engine.with_version(&self.version, &version, inputs)?;
-        Ok(Self { version, engine, demonstrations })
+        Ok(Self { version, engine, demonstrations, sampling: self.sampling, retriever, toolbox })
+    }
+
+    /// The same version, with tokens picked in another way than its own, which is greedy.
+    pub fn with_sampling(self, sampling: Sampling) -> Self {
+        Self { sampling, ..self }
     }
 
     /// The version that answers.
@@ -146,21 +114,17 @@ impl Answerer {
         &self.version
     }
 
-    /// The chat for a question: system, demonstrations as earlier turns, the question.
-    pub fn messages(&self, question: &Question<'_>) -> Vec<Message> {
-        let prompt = &self.version.prompt;
-        let user = |input: &str| Message::new(Role::User, prompt.user.replace(INPUT_PLACE, input));
-        let mut messages = Vec::new();
-        if !prompt.system.is_empty() {
-            messages.push(Message::new(Role::System, prompt.system.as_str()));
-        }
-        for item in self.demonstrations.choose(question) {
-            messages.push(user(&item.input));
-            let shown = format!("{}{}", prompt.answer_cue, item.expected.shown());
-            messages.push(Message::new(Role::Assistant, shown));
-        }
-        messages.push(user(question.input));
-        messages
+    pub(super) fn demonstrations(&self) -> &Selector {
+        &self.demonstrations
+    }
+
+    /// What looks passages up, where the version retrieves.
+    pub(super) fn retriever(&self) -> Option<&Retriever> {
+        self.retriever.as_ref()
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Answers these inputs together.
@@ -179,20 +143,61 @@ impl Answerer {
     /// Returns whether all were answered or the observer stopped the work.
     ///
     /// # Errors
-    /// A prompt that is too long for the model, or numbers that are none.
+    /// A prompt that is too long for the model, numbers that are none, or passages that cannot be looked up.
     pub fn answer_each(
         &self,
         questions: &[Question<'_>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<Flow, AnswerError> {
-        let span = self.span(questions.len());
+        match &self.toolbox {
+            Some(toolbox) => self.ask_each(questions, batch, &mut Tooled { toolbox, questions, observer }),
+            None => self.ask_each(questions, batch, observer),
+        }
+    }
+
+    fn ask_each(
+        &self,
+        questions: &[Question<'_>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<Flow, AnswerError> {
+        let looked_up = self.look_up(questions)?;
+        if self.retriever.is_some() {
+            observer.found(&looked_up.found);
+        }
+        let mut asked = Vec::new();
+        for index in 0..questions.len() {
+            let Some(answer) = looked_up.abstention(index) else {
+                asked.push(index);
+                continue;
+            };
+            if observer.answered(index, answer) == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        let chats: Vec<Vec<Message>> = asked.iter().map(|index| looked_up.chat(*index)).collect();
+        let mut observer = WithPassages { looked_up: &looked_up, places: &asked, observer };
+        match chats.is_empty() {
+            true => Ok(Flow::Continue),
+            false => self.answer_chats(&chats, batch, &mut observer),
+        }
+    }
+
+    fn answer_chats(
+        &self,
+        chats: &[Vec<Message>],
+        batch: usize,
+        observer: &mut dyn AnswerObserver,
+    ) -> Result<Flow, AnswerError> {
+        let span = self.span(chats.len());
         let _entered = span.enter();
-        let (flow, totals) = match &self.engine {
-            Engine::Local(model) => self.answer_locally(model, questions, batch, observer)?,
-            Engine::Endpoint(model) => {
-                let chats: Vec<_> = questions.iter().map(|question| self.messages(question)).collect();
-                model.answer_each(&chats, &self.version.decoding, batch, observer)?
+        let (flow, totals) = match (&self.version.decoding.labels, &self.engine) {
+            (Some(labels), _) => self.label_chats(labels, chats, batch, observer)?,
+            (None, Engine::Local(model)) => self.answer_locally(model, chats, batch, observer)?,
+            (None, Engine::Endpoint(model)) => {
+                let decoding = &self.version.decoding;
+                model.answer_each(chats, decoding, self.sampling, batch, observer)?
             }
         };
         span.record(names::GEN_AI_USAGE_INPUT_TOKENS, totals.prompt_tokens);
@@ -200,31 +205,44 @@ impl Answerer {
         Ok(flow)
     }
 
+    /// Whether an answer's text is only known when it is whole.
+    pub(super) fn answers_whole(&self) -> bool {
+        self.toolbox.is_some() || self.version.decoding.labels.is_some()
+    }
+
     fn answer_locally(
         &self,
         model: &LoadedModel,
-        questions: &[Question<'_>],
+        chats: &[Vec<Message>],
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<(Flow, Totals), AnswerError> {
-        let prompts = self.prompts(model, questions)?;
+        let prompts: Result<Vec<Vec<u32>>, ModelError> =
+            chats.iter().map(|chat| self.prompt(model, chat)).collect();
+        let prompts = prompts?;
         let options = GenerationOptions { batch, ..self.options() };
         let mut forward = Forward { prompts: &prompts, totals: Totals::default(), observer };
         let flow = generate(model, &prompts, &options, &mut forward)?;
         Ok((flow, forward.totals))
     }
 
-    fn options(&self) -> GenerationOptions<'_> {
+    pub(super) fn options(&self) -> GenerationOptions<'_> {
         let decoding = &self.version.decoding;
         let max_tokens = decoding.max_tokens as usize;
-        GenerationOptions { max_tokens, stop: &decoding.stop, batch: 1, ..Default::default() }
+        GenerationOptions {
+            max_tokens,
+            stop: &decoding.stop,
+            batch: 1,
+            sampling: self.sampling,
+            ..Default::default()
+        }
     }
 
     /// The loaded model.
     ///
     /// # Errors
     /// The model is behind an endpoint.
-    pub(super) fn local(&self) -> Result<&LoadedModel, AnswerError> {
+    pub(crate) fn local(&self) -> Result<&LoadedModel, AnswerError> {
         match &self.engine {
             Engine::Local(model) => Ok(model),
             Engine::Endpoint(_) => Err(AnswerError::Unsupported(
@@ -234,59 +252,12 @@ impl Answerer {
         }
     }
 
-    /// The tokens of a question's chat, up to the answer.
-    pub(super) fn prompt(
-        &self,
-        model: &LoadedModel,
-        question: &Question<'_>,
-    ) -> Result<Vec<u32>, ModelError> {
-        model.prompt(&self.messages(question), &self.version.prompt.answer_cue)
+    /// The tokens of a chat, up to the answer.
+    pub(super) fn prompt(&self, model: &LoadedModel, chat: &[Message]) -> Result<Vec<u32>, ModelError> {
+        model.prompt(chat, &self.version.prompt.answer_cue)
     }
 
-    /// Answers one question and hands over the answer's text piece by piece; the pieces together are the
-    /// answer's text. Returns nothing where the receiver stopped it. An endpoint's answer is one piece.
-    ///
-    /// # Errors
-    /// A prompt that is too long for the model, numbers that are none, or an endpoint that does not answer.
-    pub fn answer_stream(
-        &self,
-        question: &Question<'_>,
-        on_text: &mut dyn FnMut(&str) -> Flow,
-    ) -> Result<Option<Answer>, AnswerError> {
-        let span = self.span(1);
-        let _entered = span.enter();
-        let answer = match &self.engine {
-            Engine::Local(model) => self.stream_locally(model, question, on_text)?,
-            Engine::Endpoint(model) => {
-                let answer = model.answer(&self.messages(question), &self.version.decoding)?;
-                (on_text(&answer.text) == Flow::Continue).then_some(answer)
-            }
-        };
-        if let Some(answer) = &answer {
-            span.record(names::GEN_AI_USAGE_INPUT_TOKENS, answer.prompt_tokens);
-            span.record(names::GEN_AI_USAGE_OUTPUT_TOKENS, answer.completion_tokens);
-        }
-        Ok(answer)
-    }
-
-    fn stream_locally(
-        &self,
-        model: &LoadedModel,
-        question: &Question<'_>,
-        on_text: &mut dyn FnMut(&str) -> Flow,
-    ) -> Result<Option<Answer>, AnswerError> {
-        let prompt = self.prompt(model, question)?;
-        let mut trimmed = Trimmed::default();
-        let mut on_piece = |piece: &str| trimmed.hand_over(piece, on_text);
-        let answer = stream(model, &prompt, &self.options(), &mut on_piece)?;
-        Ok(answer.map(|answer| Answer::new(prompt.len(), answer)))
-    }
-
-    fn prompts(&self, model: &LoadedModel, questions: &[Question<'_>]) -> Result<Vec<Vec<u32>>, ModelError> {
-        questions.iter().map(|question| self.prompt(model, question)).collect()
-    }
-
-    fn span(&self, prompts: usize) -> tracing::Span {
+    pub(super) fn span(&self, prompts: usize) -> tracing::Span {
         let model = self.version.model.id().as_str();
         let (kind, provider) = match self.engine {
             Engine::Local(_) => ("internal", names::PROVIDER),
@@ -308,20 +279,58 @@ impl Answerer {
     }
 }
 
+fn toolbox(
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+) -> Result<Option<Arc<Toolbox>>, AnswerError> {
+    let load = |tools| Toolbox::load(tools, inputs).map(Arc::new);
+    Ok(version.tools.as_ref().map(load).transpose()?)
+}
+
+fn open_retriever(
+    version: &SystemVersion,
+    inputs: &BTreeMap<Digest, PathBuf>,
+    models: &ModelCache,
+) -> Result<Option<Retriever>, AnswerError> {
+    let Some(retrieval) = &version.retrieval else {
+        return Ok(None);
+    };
+    Ok(Some(Retriever::open(&retrieval.index, retrieval.ranking, inputs, models)?))
+}
+
+fn is_same_index(one: &SystemVersion, other: &SystemVersion) -> bool {
+    let index = |version: &SystemVersion| {
+        version.retrieval.as_ref().map(|retrieval| (retrieval.index.clone(), retrieval.ranking))
+    };
+    index(one) == index(other)
+}
+
 fn check(version: &SystemVersion) -> Result<(), AnswerError> {
     let is_endpoint = version.model.endpoint().is_some();
+    let labels = version.decoding.labels.as_ref();
     let problem = if is_endpoint && !version.prompt.answer_cue.is_empty() {
         "the prompt has an answer cue, and a chat interface does not let an answer be begun"
     } else if is_endpoint && version.adapter.is_some() {
         "the model is behind an endpoint, which takes no adapter"
+    } else if is_endpoint && labels.is_some() {
+        "the model is behind an endpoint, and a chat interface does not say how likely labels are"
+    } else if labels.is_some_and(|scoring| !are_labels(&scoring.labels)) {
+        "the labels to choose from must be different texts, two at least"
     } else if version.decoding.max_tokens == 0 {
         "`max_tokens` is 0: an answer needs at least one token"
     } else if !version.prompt.user.contains(INPUT_PLACE) {
         "the user template has no `{{input}}`: all questions would be the same"
+    } else if version.retrieval.as_ref().is_some_and(|retrieval| retrieval.k == 0) {
+        "`k` is 0: a version that looks passages up shows at least one"
     } else {
         return Ok(());
     };
     Err(AnswerError::Unsupported(problem.to_owned()))
+}
+
+fn are_labels(labels: &[String]) -> bool {
+    let different: BTreeSet<&String> = labels.iter().collect();
+    different.len() == labels.len() && labels.len() > 1
 }
 
 /// Turns generated tokens into answers.
@@ -342,8 +351,9 @@ impl Observer for Forward<'_> {
     }
 }
 
-struct Collect {
-    answers: Vec<Option<Answer>>,
+/// Keeps all answers.
+pub(super) struct Collect {
+    pub(super) answers: Vec<Option<Answer>>,
 }
 
 impl AnswerObserver for Collect {

@@ -7,10 +7,10 @@ use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
 use empiric_schema::version::Demonstrations;
 
-use super::answerer::Question;
-use super::bm25::{Bm25, words};
 use super::error::AnswerError;
+use super::question::Question;
 use crate::items::read_items;
+use crate::retrieve::{Bm25, words};
 
 /// A pool of examples and the way to choose from it.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Selector {
                 others.take(*k).collect()
             }
             Self::Nearest(pool, k, index) => {
-                let ranked = index.ranked(question.input).into_iter().map(|place| &pool[place]);
+                let ranked = index.ranked(question.input).into_iter().map(|scored| &pool[scored.place]);
                 let mut chosen: Vec<&Item> =
                     ranked.filter(|item| !is_same(item, question)).take(*k).collect();
                 chosen.reverse();
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(ids(chosen.choose(&Question::from("when is PAY day"))).len(), 2);
         assert!(!ids(chosen.choose(&Question::from("when is PAY day"))).contains(&"t1"));
         let id = ItemId::new("t2");
-        let same_id = Question { id: Some(&id), input: "the car park" };
+        let same_id = Question { id: Some(&id), ..Question::from("the car park") };
         assert_eq!(ids(chosen.choose(&same_id)), ["t1", "t0"]);
     }
 

@@ -11,9 +11,9 @@ use empiric_endpoint::{
 use empiric_schema::spec::EndpointSpec;
 use empiric_schema::version::Decoding;
 
-use super::answerer::{Answer, AnswerObserver};
 use super::error::AnswerError;
-use crate::model::{Finish, Flow, Message, Role, Totals};
+use super::question::{Answer, AnswerObserver};
+use crate::model::{Finish, Flow, Message, Role, Sampling, Totals};
 
 /// A client of the server. Cheap to clone; clones share connections and rate limits.
 #[derive(Debug, Clone)]
@@ -36,10 +36,11 @@ impl EndpointModel {
         &self,
         chats: &[Vec<Message>],
         decoding: &Decoding,
+        sampling: Sampling,
         batch: usize,
         observer: &mut dyn AnswerObserver,
     ) -> Result<(Flow, Totals), AnswerError> {
-        let requests: Vec<ChatRequest> = chats.iter().map(|chat| request(chat, decoding)).collect();
+        let requests = requests(chats, decoding, sampling);
         let mut forward = Forward { decoding, totals: Totals::default(), observer };
         let flow = match self.client.chat_each(&requests, batch, &mut forward)? {
             ControlFlow::Continue(()) => Flow::Continue,
@@ -51,7 +52,7 @@ impl EndpointModel {
     /// Asks one chat.
     pub(super) fn answer(&self, chat: &[Message], decoding: &Decoding) -> Result<Answer, AnswerError> {
         let mut only = Only(None);
-        self.answer_each(&[chat.to_vec()], decoding, 1, &mut only)?;
+        self.answer_each(&[chat.to_vec()], decoding, Sampling::Greedy, 1, &mut only)?;
         let none = || AnswerError::Unsupported("a question was left without an answer".to_owned());
         only.0.ok_or_else(none)
     }
@@ -71,6 +72,21 @@ impl AnswerObserver for Only {
     }
 }
 
+/// One request a chat. Equal chats get seeds of their own, so that their samples differ.
+fn requests(chats: &[Vec<Message>], decoding: &Decoding, sampling: Sampling) -> Vec<ChatRequest> {
+    let requests = chats.iter().map(|chat| request(chat, decoding));
+    let Sampling::Seeded { temperature, seed, .. } = sampling else {
+        return requests.collect();
+    };
+    let seeded = |(index, request)| ChatRequest {
+        temperature: f64::from(temperature),
+        // Servers read seeds as signed numbers, and JSON readers as floats.
+        seed: (seed % (1 << 31)).wrapping_add(index as u64),
+        ..request
+    };
+    requests.enumerate().map(seeded).collect()
+}
+
 fn request(chat: &[Message], decoding: &Decoding) -> ChatRequest {
     let message = |message: &Message| ChatMessage {
         role: match message.role {
@@ -84,7 +100,7 @@ fn request(chat: &[Message], decoding: &Decoding) -> ChatRequest {
         messages: chat.iter().map(message).collect(),
         max_tokens: decoding.max_tokens,
         stop: decoding.stop.clone(),
-        log_probabilities: None,
+        ..ChatRequest::default()
     }
 }
 
@@ -109,9 +125,11 @@ impl Forward<'_> {
         };
         Answer {
             text: text.trim().to_owned(),
+            calls: Vec::new(),
             prompt_tokens: u32::try_from(reply.prompt_tokens).unwrap_or(u32::MAX),
             completion_tokens: u32::try_from(reply.completion_tokens).unwrap_or(u32::MAX),
             finish,
+            passages: Vec::new(),
         }
     }
 }

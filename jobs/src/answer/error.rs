@@ -7,6 +7,8 @@ use empiric_schema::artifact::Digest;
 
 use crate::items::ItemsError;
 use crate::model::ModelError;
+use crate::retrieve::RetrieveError;
+use crate::tools::ToolError;
 
 /// Why a version cannot be loaded, or cannot answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +36,15 @@ pub enum AnswerError {
         #[source]
         source: ModelError,
     },
+    /// Passages cannot be found.
+    #[error("passages for the question cannot be found")]
+    Retrieve(#[from] RetrieveError),
     /// The endpoint cannot be asked, or gave no answer.
     #[error("the endpoint could not answer")]
     Endpoint(#[from] EndpointError),
+    /// The version's tools are not there.
+    #[error("the tools cannot be made ready")]
+    Tools(#[from] ToolError),
     /// The adapter's files are wrong, or belong to another model.
     #[error("cannot put the adapter `{path}` onto the model")]
     Adapter {

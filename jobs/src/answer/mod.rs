@@ -4,16 +4,25 @@
 //! answer is worth is left to [`crate::grade`].
 
 mod answerer;
-mod bm25;
+mod chat;
 mod demonstrations;
 mod endpoint;
 mod engine;
 mod error;
+mod labels;
+mod looked_up;
+mod question;
 mod score;
+mod stream;
+mod tooled;
 mod trimmed;
 
-pub use answerer::{Answer, AnswerObserver, Answerer, Question};
+#[cfg(test)]
+mod answerer_tests;
+
+pub use answerer::Answerer;
 pub use endpoint::EndpointModel;
 pub use engine::Engine;
 pub use error::AnswerError;
+pub use question::{Answer, AnswerObserver, Question};
 pub use score::{ScoredQuestion, TextScores};

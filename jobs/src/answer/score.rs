@@ -1,9 +1,11 @@
 //! How likely a version finds given texts as the whole answer to a question.
 
-use super::answerer::{Answerer, Question};
+use super::answerer::Answerer;
 use super::error::AnswerError;
+use super::question::Question;
 use crate::model::{
-    Candidates, Flow, Likelihood, LoadedModel, ModelError, Observer, ScoreOptions, Totals, TurnEnd, score,
+    Candidates, Flow, Likelihood, LoadedModel, Message, ModelError, Observer, ScoreOptions, Totals, TurnEnd,
+    score,
 };
 
 /// A question and what may be said to it.
@@ -26,11 +28,12 @@ pub struct TextScores {
 
 impl Answerer {
     /// Scores each question's texts with the end of the turn, at most `batch` questions at a time, and hands
-    /// each result over as soon as it is there. Returns whether all were scored or the observer stopped the work.
+    /// each result over as soon as it is there. A version that abstains is scored as if it did not. Returns
+    /// whether all were scored or the observer stopped the work.
     ///
     /// # Errors
-    /// A prompt that with a text is too long for the model, numbers that are none, or a model behind an
-    /// endpoint.
+    /// A prompt that with a text is too long for the model, numbers that are none, passages that cannot be
+    /// looked up, or a model behind an endpoint.
     #[tracing::instrument(skip_all, fields(model = %self.version().model.id(), questions = questions.len()))]
     pub fn score_each(
         &self,
@@ -38,20 +41,38 @@ impl Answerer {
         batch: usize,
         observer: &mut dyn Observer<TextScores>,
     ) -> Result<Flow, AnswerError> {
+        let asked: Vec<Question<'_>> = questions.iter().map(|scored| scored.question).collect();
+        let looked_up = self.look_up(&asked)?;
+        let chats = (0..asked.len()).map(|index| looked_up.chat(index));
+        let scored: Vec<_> = chats.zip(questions.iter().map(|scored| scored.texts)).collect();
+        self.score_chats(&scored, batch, observer)
+    }
+
+    /// As [`Self::score_each`], for chats with the texts that may end them.
+    pub(super) fn score_chats(
+        &self,
+        chats: &[(Vec<Message>, &[String])],
+        batch: usize,
+        observer: &mut dyn Observer<TextScores>,
+    ) -> Result<Flow, AnswerError> {
         let model = self.local()?;
         let candidates: Result<Vec<Candidates>, ModelError> =
-            questions.iter().map(|scored| self.candidates(model, scored)).collect();
+            chats.iter().map(|(chat, texts)| self.candidates(model, chat, texts)).collect();
         let candidates = candidates?;
         let options = ScoreOptions { batch, end: TurnEnd::Scored };
         let mut forward = Forward { candidates: &candidates, observer };
         Ok(score(model, &candidates, &options, &mut forward)?)
     }
 
-    fn candidates(&self, model: &LoadedModel, scored: &ScoredQuestion<'_>) -> Result<Candidates, ModelError> {
-        let prompt = self.prompt(model, &scored.question)?;
+    fn candidates(
+        &self,
+        model: &LoadedModel,
+        chat: &[Message],
+        texts: &[String],
+    ) -> Result<Candidates, ModelError> {
+        let prompt = self.prompt(model, chat)?;
         let continuation = |text: &String| model.tokenizer.continuation(&prompt, text);
-        let continuations: Result<Vec<Vec<u32>>, ModelError> =
-            scored.texts.iter().map(continuation).collect();
+        let continuations: Result<Vec<Vec<u32>>, ModelError> = texts.iter().map(continuation).collect();
         Ok(Candidates { continuations: continuations?, prompt })
     }
 }

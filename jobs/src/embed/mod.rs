@@ -15,6 +15,9 @@ mod pooling;
 mod tokenizer;
 mod weights;
 
+/// Name of the only tensor in a file of vectors ([`empiric_schema::job::VECTORS_FILE`]).
+pub const VECTORS_TENSOR: &str = "vectors";
+
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::data::Item;
-use empiric_schema::job::{Findings, JobFile, OUTPUT_FOLDER, OutputFile, Progress};
+use empiric_schema::job::{
+    EvaluationSummary, Findings, ItemResult, JobFile, OUTPUT_FOLDER, OutputFile, Progress, RESULTS_FILE,
+};
 
 use crate::durable_file::{self, WriteError};
 use crate::error::{DOLLARS, JobError};
@@ -89,7 +91,8 @@ impl Context<'_> {
     /// The budget that work up to these totals would exceed.
     pub(crate) fn exceeded(&self, totals: Totals, done: usize, total: usize) -> Option<JobError> {
         let reserve = &self.file.spec.reserve;
-        let tokens = (totals.prompt_tokens + totals.completion_tokens) as f64;
+        let all = self.meter.with_earlier(totals);
+        let tokens = (all.prompt_tokens + all.completion_tokens) as f64;
         let limits = [
             ("tokens", tokens, reserve.tokens as f64),
             ("device seconds", self.meter.seconds(), reserve.device_seconds),
@@ -123,4 +126,15 @@ pub(crate) fn select<'a>(items: &'a [Item], positions: &[u32]) -> Result<Vec<&'a
     };
     let find = |position: &u32| items.get(*position as usize).ok_or_else(|| outside(*position));
     positions.iter().map(find).collect()
+}
+
+/// The grades of all items, one character each.
+pub(crate) fn summarise(results: &[ItemResult]) -> EvaluationSummary {
+    let mark = |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
+    EvaluationSummary {
+        passed: mark(|result| result.passed),
+        harmful: mark(|result| result.harmful),
+        results: RESULTS_FILE.to_owned(),
+        retrieval: None,
+    }
 }

@@ -1,9 +1,7 @@
 //! The job kind `embed`: texts become vectors.
 
 use empiric_schema::artifact::ArtifactRef;
-use empiric_schema::job::{EmbedParams, TextLine, VECTORS_FILE};
-use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, TensorView};
+use empiric_schema::job::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 
 use super::context::{Context, Done};
 use crate::embed::{EmbedObserver, EncoderPaths, SentenceEncoder, Vectors};
@@ -11,9 +9,6 @@ use crate::error::JobError;
 use crate::items::read_lines;
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
-
-/// Name of the only tensor in the output file.
-const TENSOR: &str = "vectors";
 
 /// Loads the encoder, embeds all texts and leaves [`VECTORS_FILE`].
 ///
@@ -29,17 +24,42 @@ pub(crate) fn run(context: Context<'_>, params: &EmbedParams) -> Result<Done, Jo
     }
     let mut progress = ProgressFile::open(context.folder)?;
     progress.write(&context.progress("load", 0, lines.len() as u64, "text"))?;
-    let load = || Ok::<_, JobError>(SentenceEncoder::load(&paths(context, params)?)?);
-    let encoder = context.models.get_or_load(&params.encoder.artifacts(), load)?;
     let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
-    let mut run = Run::new(context, &mut progress, lines.len());
-    let vectors = encoder.embed_watched(&texts, &mut run)?;
+    let vectors = embed(context, &params.encoder, &mut progress, &texts)?;
+    let message = format!("{} texts, {} numbers each", texts.len(), vectors.dimensions);
+    let mut done = Done { message, ..Done::default() };
+    leave_vectors(context, &mut done, &vectors)?;
+    Ok(done)
+}
+
+/// Embeds texts within the job's budget, and says how far it is.
+pub(super) fn embed(
+    context: Context<'_>,
+    encoder: &EncoderFiles,
+    progress: &mut ProgressFile,
+    texts: &[&str],
+) -> Result<Vectors, JobError> {
+    let load = || Ok::<_, JobError>(SentenceEncoder::load(&paths(context, encoder)?)?);
+    let encoder = context.models.get_or_load(&encoder.artifacts(), load)?;
+    let mut run = Run::new(context, progress, texts.len());
+    let vectors = encoder.embed_watched(texts, &mut run)?;
     run.finish(vectors)
 }
 
-fn paths(context: Context<'_>, params: &EmbedParams) -> Result<EncoderPaths, JobError> {
+/// Writes [`VECTORS_FILE`].
+pub(super) fn leave_vectors(
+    context: Context<'_>,
+    done: &mut Done,
+    vectors: &Vectors,
+) -> Result<(), JobError> {
+    let bytes = vectors
+        .to_safetensors()
+        .map_err(|error| JobError::Panic(format!("the vectors cannot be serialised: {error}")))?;
+    context.leave(done, VECTORS_FILE, &bytes, "application/x-safetensors")
+}
+
+fn paths(context: Context<'_>, files: &EncoderFiles) -> Result<EncoderPaths, JobError> {
     let input = |artifact: &ArtifactRef| context.input(artifact).cloned();
-    let files = &params.encoder;
     Ok(EncoderPaths {
         weights: input(&files.weights)?,
         config: input(&files.config)?,
@@ -48,7 +68,7 @@ fn paths(context: Context<'_>, params: &EmbedParams) -> Result<EncoderPaths, Job
     })
 }
 
-/// The state of a job while passes go on.
+/// The state of embedding while passes go on.
 struct Run<'a> {
     context: Context<'a>,
     progress: &'a mut ProgressFile,
@@ -81,20 +101,14 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn finish(mut self, vectors: Option<Vectors>) -> Result<Done, JobError> {
+    fn finish(mut self, vectors: Option<Vectors>) -> Result<Vectors, JobError> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }
-        let Some(vectors) = vectors else {
-            return Err(JobError::Panic("embedding ended before all texts had vectors".to_owned()));
-        };
+        let ended = || JobError::Panic("embedding ended before all texts had vectors".to_owned());
+        let vectors = vectors.ok_or_else(ended)?;
         self.report(self.texts)?;
-        let message = format!("{} texts, {} numbers each", self.texts, vectors.dimensions);
-        let mut done = Done { message, ..Done::default() };
-        let bytes = serialise(&vectors)
-            .map_err(|error| JobError::Panic(format!("the vectors cannot be serialised: {error}")))?;
-        self.context.leave(&mut done, VECTORS_FILE, &bytes, "application/x-safetensors")?;
-        Ok(done)
+        Ok(vectors)
     }
 }
 
@@ -108,12 +122,4 @@ impl EmbedObserver for Run<'_> {
             }
         }
     }
-}
-
-/// The bytes of [`VECTORS_FILE`].
-fn serialise(vectors: &Vectors) -> Result<Vec<u8>, SafeTensorError> {
-    let bytes: Vec<u8> = vectors.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let shape = vec![vectors.rows().len(), vectors.dimensions];
-    let view = TensorView::new(Dtype::F32, shape, &bytes)?;
-    safetensors::serialize([(TENSOR, view)], None)
 }

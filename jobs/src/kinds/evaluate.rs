@@ -3,7 +3,7 @@
 use empiric_schema::data::Item;
 use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
 
-use super::context::{Context, Done, json_lines, select};
+use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
 use crate::durable_file::WriteError;
 use crate::error::JobError;
@@ -11,6 +11,7 @@ use crate::grade::Grader;
 use crate::items::read_items;
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
+use crate::retrieve::{Found, RetrievalMeasure};
 
 /// Loads, answers, grades and leaves [`RESULTS_FILE`].
 ///
@@ -26,13 +27,9 @@ pub(crate) fn run(context: Context<'_>, params: &EvaluateParams) -> Result<Done,
     items.iter().try_for_each(|item| grader.check_item(item))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
     let mut run = Run::new(context, params, &items, &grader, &mut progress);
-    let questions: Vec<Question<'_>> = items.iter().map(|item| question(item)).collect();
+    let questions: Vec<Question<'_>> = items.iter().map(|item| Question::from(*item)).collect();
     let flow = answerer.answer_each(&questions, params.batch as usize, &mut run)?;
     run.finish(flow)
-}
-
-fn question(item: &Item) -> Question<'_> {
-    Question { id: Some(&item.id), input: &item.input }
 }
 
 /// The state of an evaluation while answers come in.
@@ -47,6 +44,7 @@ struct Run<'a> {
     results: Vec<Option<ItemResult>>,
     done: usize,
     passed: usize,
+    retrieval: RetrievalMeasure,
     failure: Option<JobError>,
 }
 
@@ -60,7 +58,9 @@ impl<'a> Run<'a> {
     ) -> Self {
         let results = vec![None; items.len()];
         let began = context.meter.seconds();
-        Self { context, params, items, grader, progress, began, results, done: 0, passed: 0, failure: None }
+        let retrieval = RetrievalMeasure::default();
+        let (done, passed, failure) = (0, 0, None);
+        Self { context, params, items, grader, progress, began, results, done, passed, retrieval, failure }
     }
 
     fn result(&self, index: usize, answer: Answer) -> Result<ItemResult, JobError> {
@@ -73,8 +73,8 @@ impl<'a> Run<'a> {
             passed: grade.passed,
             harmful: grade.harmful,
             reason: grade.reason,
-            passages: Vec::new(),
-            calls: Vec::new(),
+            passages: answer.passages,
+            calls: answer.calls,
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
         })
@@ -111,16 +111,12 @@ impl<'a> Run<'a> {
         if flow == Flow::Stop || results.len() < self.items.len() {
             return Err(JobError::Panic("generation ended before all items were answered".to_owned()));
         }
-        let mark =
-            |is: fn(&ItemResult) -> bool| results.iter().map(|r| if is(r) { '1' } else { '0' }).collect();
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
             findings: Findings {
                 evaluation: Some(EvaluationSummary {
-                    passed: mark(|result| result.passed),
-                    harmful: mark(|result| result.harmful),
-                    results: RESULTS_FILE.to_owned(),
-                    retrieval: None,
+                    retrieval: self.retrieval.summary(),
+                    ..summarise(&results)
                 }),
                 ..Findings::default()
             },
@@ -132,6 +128,16 @@ impl<'a> Run<'a> {
 }
 
 impl AnswerObserver for Run<'_> {
+    fn found(&mut self, found: &[Option<Found<'_>>]) {
+        for (item, found) in self.items.iter().zip(found) {
+            if let Some(found) = found {
+                let passages = found.passages.iter();
+                let documents: Vec<&str> = passages.map(|passage| passage.chunk.document.as_str()).collect();
+                self.retrieval.add(&item.documents, &documents);
+            }
+        }
+    }
+
     fn before_pass(&mut self, totals: Totals) -> Flow {
         if let Some(over) = self.context.exceeded(totals, self.done, self.items.len()) {
             return self.or_stop(Err(over));

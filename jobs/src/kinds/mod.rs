@@ -2,13 +2,20 @@
 //!
 //! How a job is started, watched and ended is left to [`crate::runner`].
 
+pub mod baseline;
+pub mod cluster;
 mod context;
 pub mod embed;
 pub mod evaluate;
+pub mod examples;
+pub mod index;
+pub mod probe;
 pub mod score;
 pub mod train_sft;
 
 #[cfg(test)]
 mod score_tests;
 
+#[cfg(test)]
+pub(crate) use context::json_lines;
 pub(crate) use context::{Context, Done};

@@ -52,7 +52,7 @@ fn question<'a>(item: &'a Item, continuations: &'a Continuations) -> ScoredQuest
         Continuations::Fixed { texts } => texts,
         Continuations::Expected => item.expected.alternatives(),
     };
-    ScoredQuestion { question: Question { id: Some(&item.id), input: &item.input }, texts }
+    ScoredQuestion { question: Question::from(item), texts }
 }
 
 /// The state of a scoring while results come in.

@@ -15,9 +15,19 @@ mod serve;
 mod signals;
 
 #[cfg(test)]
+mod baseline_tests;
+#[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
+mod examples_tests;
+#[cfg(test)]
 pub(crate) mod fixture;
+#[cfg(test)]
+mod probe_tests;
+#[cfg(test)]
+mod retrieval_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

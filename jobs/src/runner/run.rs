@@ -10,7 +10,9 @@ use super::exit_file::{ExitFile, Written};
 use super::kept::Kept;
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
-use crate::kinds::{Context, Done, embed, evaluate, score, train_sft};
+use crate::kinds::{
+    Context, Done, baseline, cluster, embed, evaluate, examples, index, probe, score, train_sft,
+};
 use crate::meter::Meter;
 
 /// Runs the job in this folder and writes its `exit.json`. The class's code is the process's exit code.
@@ -41,9 +43,7 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
     let file = read_job(folder)?;
     kept.check(&file.spec.kind)?;
     use_threads(file.threads);
-    if let Some(price) = file.spec.endpoint().and_then(|endpoint| endpoint.price) {
-        meter.bill_by(price);
-    }
+    meter.begin(file.spec.endpoint().and_then(|endpoint| endpoint.price));
     inputs::verify(&file, &mut kept.verified)?;
     let context = Context { folder, file: &file, meter, models: &kept.models };
     context.check_outputs()?;
@@ -52,13 +52,11 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::Score(params) => score::run(context, params),
         JobKind::Embed(params) => embed::run(context, params),
         JobKind::TrainSft(params) => train_sft::run(context, params),
-        kind @ (JobKind::Index(_)
-        | JobKind::Probe(_)
-        | JobKind::Cluster(_)
-        | JobKind::Examples(_)
-        | JobKind::Baseline(_)) => {
-            Err(JobError::Parameters(format!("jobs of kind `{}` are not built yet", kind.name())))
-        }
+        JobKind::Index(params) => index::run(context, params),
+        JobKind::Probe(params) => probe::run(context, params),
+        JobKind::Cluster(params) => cluster::run(context, params),
+        JobKind::Examples(params) => examples::run(context, params),
+        JobKind::Baseline(params) => baseline::run(context, params),
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))

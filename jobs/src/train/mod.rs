@@ -41,4 +41,5 @@ pub use checkpoint::CHECKPOINT_FOLDER;
 pub use data::{read_examples, samples};
 pub use error::TrainError;
 pub use export::AdapterFiles;
+pub(crate) use random::Random;
 pub use trainer::{StepReport, Trainer, Training, TrainingObserver};

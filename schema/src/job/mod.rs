@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::Spend;
 use crate::spec::EndpointSpec;
+use crate::version::AnsweringModel;
 
 pub use baseline::{BaselineMethod, BaselineParams};
 pub use cluster::{CLUSTERS_FILE, ClusterParams};
@@ -124,8 +125,10 @@ impl JobKind {
             Self::Evaluate(params) => params.version.model.artifacts(),
             Self::Score(params) => params.version.model.artifacts(),
             Self::Embed(params) => params.encoder.artifacts(),
-            Self::Probe(params) => params.version.model.artifacts(),
-            Self::TrainSft(_)
+            // Other models would take the place of the version's, and their keys are not a runner's to know.
+            Self::Probe(params) if params.models.is_empty() => params.version.model.artifacts(),
+            Self::Probe(_)
+            | Self::TrainSft(_)
             | Self::Index(_)
             | Self::Cluster(_)
             | Self::Examples(_)
@@ -184,6 +187,15 @@ impl JobSpec {
             JobKind::Probe(params) => params.version.model.endpoint(),
             _ => None,
         }
+    }
+
+    /// All endpoints that the job may ask: that of its version, and those of other models.
+    pub fn endpoints(&self) -> Vec<&EndpointSpec> {
+        let others = match &self.kind {
+            JobKind::Probe(params) => params.models.as_slice(),
+            _ => &[],
+        };
+        self.endpoint().into_iter().chain(others.iter().filter_map(AnsweringModel::endpoint)).collect()
     }
 }
 

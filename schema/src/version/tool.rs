@@ -57,10 +57,15 @@ pub struct ToolUse {
 impl ToolUse {
     /// All artifacts that the tools read.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
-        let table = |tool| match tool {
-            Tool::Lookup { table, .. } => Some(table),
-            Tool::Calculator | Tool::Dates | Tool::HttpGet { .. } => None,
-        };
-        self.tools.iter().filter_map(table).collect()
+        self.tools.iter().filter_map(Tool::table).collect()
+    }
+}
+
+impl Tool {
+    fn table(&self) -> Option<&ArtifactRef> {
+        match self {
+            Self::Lookup { table, .. } => Some(table),
+            Self::Calculator | Self::Dates | Self::HttpGet { .. } => None,
+        }
     }
 }

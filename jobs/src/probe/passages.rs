@@ -1,0 +1,79 @@
+//! The chunks of the project's documents, and the one that holds an item's answer.
+
+use std::collections::HashMap;
+
+use empiric_schema::data::Item;
+use empiric_schema::document::Chunk;
+
+use super::lenient::{Quantity, Token, holds, quantities, tokens};
+use super::work::Work;
+use crate::retrieve::Bm25;
+
+/// Chunks by document.
+#[derive(Debug, Default)]
+pub(crate) struct Passages {
+    chunks: Vec<Chunk>,
+    by_document: HashMap<String, Vec<usize>>,
+}
+
+impl Passages {
+    /// Sorts the chunks by their documents.
+    pub(crate) fn new(chunks: Vec<Chunk>) -> Self {
+        let mut by_document: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, chunk) in chunks.iter().enumerate() {
+            by_document.entry(chunk.document.clone()).or_default().push(place);
+        }
+        Self { chunks, by_document }
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Whether an accepted answer of the item stands in any chunk.
+    pub(crate) fn any_says(&self, item: &Item) -> bool {
+        self.chunks.iter().any(|chunk| holds_answer(&tokens(&chunk.passage()), item))
+    }
+
+    /// The chunk at this place of the chunks file.
+    pub(crate) fn get(&self, place: usize) -> Option<&Chunk> {
+        self.chunks.get(place)
+    }
+
+    /// The chunks of all documents that the item names, in the order of the names.
+    pub(crate) fn named(&self, item: &Item) -> Vec<&Chunk> {
+        let places = item.documents.iter().filter_map(|document| self.by_document.get(document));
+        places.flatten().map(|place| &self.chunks[*place]).collect()
+    }
+
+    /// Whether every document that the item names has chunks.
+    pub(crate) fn knows_all_of(&self, item: &Item) -> bool {
+        item.documents.iter().all(|document| self.by_document.contains_key(document))
+    }
+
+    /// The chunk of the item's documents that holds an accepted answer, or the numbers that it is reckoned
+    /// from; among several, and without any, the one most like the question.
+    pub(crate) fn gold(&self, item: &Item, work: Option<&Work>) -> Option<&Chunk> {
+        let named = self.named(item);
+        let texts: Vec<String> = named.iter().map(|chunk| chunk.passage()).collect();
+        let ranked = Bm25::new(&texts).ranked(&item.input);
+        let read: Vec<Vec<Token>> = texts.iter().map(|text| tokens(text)).collect();
+        let first = |fits: &dyn Fn(&[Token]) -> bool| ranked.iter().find(|scored| fits(&read[scored.place]));
+        let operands = work.map(|work| work.from_passage.as_slice()).filter(|numbers| !numbers.is_empty());
+        let by_work = || operands.and_then(|numbers| first(&|text| has_all(text, numbers)));
+        let by_answer = || first(&|text| holds_answer(text, item));
+        let best = by_work().or_else(by_answer).or(ranked.first());
+        best.map(|scored| named[scored.place])
+    }
+}
+
+/// Whether an accepted answer stands in the text, leniently read.
+pub(crate) fn holds_answer(text: &[Token], item: &Item) -> bool {
+    item.expected.alternatives().iter().any(|answer| holds(text, &tokens(answer)))
+}
+
+fn has_all(text: &[Token], numbers: &[f64]) -> bool {
+    let found: Vec<Quantity> = quantities(text).collect();
+    numbers.iter().all(|number| found.iter().any(|quantity| quantity.is(*number)))
+}
