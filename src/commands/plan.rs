@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use empiric_activities::adapters::source::SourceResolver;
 use empiric_schema::data::read_items;
 use empiric_schema::source::SourceRef;
-use empiric_schema::spec::ProjectSpec;
+use empiric_schema::spec::{ModelOrigin, ProjectSpec};
 use empiric_workflows::plan::{Plan, Sizes, plan};
+use serde::Serialize;
 
 use crate::cli::{Global, OutputFormat};
 use crate::error::CliError;
@@ -18,9 +19,10 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     let spec = place.spec()?;
     let sizes = sizes(&spec, place).await?;
     let plan = plan(&spec, sizes);
+    let price = price(&spec, &plan, place).await?;
     match global.output {
-        OutputFormat::Json => output::json(&serde_json::json!({"spec": spec, "plan": plan})),
-        OutputFormat::Text => output::data(&words(&spec, &plan)),
+        OutputFormat::Json => output::json(&serde_json::json!({"spec": spec, "plan": plan, "price": price})),
+        OutputFormat::Text => output::data(&format!("{}\n{}", words(&spec, &plan), price_words(price.as_ref()))),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,6 +83,60 @@ fn words(spec: &ProjectSpec, plan: &Plan) -> String {
     let limits = &spec.budget.limits;
     lines.push(format!("budget     {}", budget_words(limits)));
     lines.join("\n")
+}
+
+/// The most that all answers of the plan may cost, by what this machine's jobs have used so far.
+#[derive(Debug, Serialize)]
+struct Price {
+    tokens_per_answer: f64,
+    tokens_per_second: f64,
+    /// Device time of the most answers, in seconds.
+    device_seconds: f64,
+    usd: f64,
+    /// Jobs that the rate is measured on.
+    jobs: u32,
+}
+
+/// `None` before any run has measured this machine.
+async fn price(spec: &ProjectSpec, plan: &Plan, place: &Place) -> Result<Option<Price>, CliError> {
+    let Ok(database) = place.existing_database().await else { return Ok(None) };
+    let rate = database.rates().await?.remove("evaluate").unwrap_or_default();
+    let (Some(speed), Some(tokens)) = (rate.tokens_per_second(), database.tokens_per_answer().await?) else {
+        return Ok(None);
+    };
+    let most = plan.answers.most as f64 * tokens;
+    let dollars = dearest(spec).map_or(0.0, |per_million| most * per_million / 1e6);
+    Ok(Some(Price {
+        tokens_per_answer: tokens,
+        tokens_per_second: speed,
+        device_seconds: most / speed,
+        usd: dollars,
+        jobs: rate.jobs,
+    }))
+}
+
+/// Dollars per million tokens of the dearest endpoint that the run may ask.
+fn dearest(spec: &ProjectSpec) -> Option<f64> {
+    let endpoints = spec.models.iter().filter_map(|model| match &model.origin {
+        ModelOrigin::Endpoint(endpoint) => endpoint.price,
+        ModelOrigin::Source(_) => None,
+    });
+    endpoints.map(|price| price.input.max(price.output)).max_by(f64::total_cmp)
+}
+
+fn price_words(price: Option<&Price>) -> String {
+    let Some(price) = price else {
+        return "price      not known yet: the first run measures this machine's speed".to_owned();
+    };
+    let time = crate::report::words::duration(price.device_seconds);
+    let dollars = if price.usd > 0.0 { format!(" and {}", crate::report::words::dollars(price.usd)) } else { String::new() };
+    format!(
+        "price      all answers take at most {time} of device time{dollars}: {:.0} tokens an answer, {:.0} tokens/s \
+         (measured here over {}); building indexes and training come on top",
+        price.tokens_per_answer,
+        price.tokens_per_second,
+        plural(u64::from(price.jobs), "job")
+    )
 }
 
 fn budget_words(limits: &empiric_schema::budget::Limits) -> String {

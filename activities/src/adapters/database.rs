@@ -19,9 +19,11 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::durable::blocking;
 
 pub use error::DatabaseError;
+pub use rates::Rate;
 pub use read::RunRow;
 
 mod error;
+mod rates;
 mod read;
 
 #[cfg(test)]
