@@ -52,7 +52,8 @@ async fn answer(
     args: &AnswerArgs,
     by: String,
 ) -> Result<Question, CliError> {
-    let view = run_view(client, run).await?.ok_or_else(|| CliError::Question(format!("{run} has not begun")))?;
+    let view =
+        run_view(client, run).await?.ok_or_else(|| CliError::Question(format!("{run} has not begun")))?;
     let given = GivenAnswer {
         question: which(&view, args.question)?,
         approved: verdict == Verdict::Approve,
@@ -60,7 +61,8 @@ async fn answer(
         note: args.note.clone().unwrap_or_default(),
     };
     let handle: WorkflowHandle<Client, Lifecycle> = client.get_workflow_handle(run.as_str());
-    let updated = handle.execute_update(Lifecycle::answer, given, WorkflowExecuteUpdateOptions::default()).await;
+    let updated =
+        handle.execute_update(Lifecycle::answer, given, WorkflowExecuteUpdateOptions::default()).await;
     updated.map_err(|error| CliError::Refused { action: "take the answer", reason: words::of_update(&error) })
 }
 
@@ -90,14 +92,17 @@ fn which(view: &RunView, named: Option<u32>) -> Result<u32, CliError> {
 pub(super) fn who(named: Option<&str>) -> Result<String, CliError> {
     let user = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
     let name = named.map(str::to_owned).or_else(user).filter(|name| !name.trim().is_empty());
-    name.ok_or_else(|| CliError::Argument("the system knows no name for you: say who you are with --by NAME".to_owned()))
+    name.ok_or_else(|| {
+        CliError::Argument("the system knows no name for you: say who you are with --by NAME".to_owned())
+    })
 }
 
 fn tell(run: &RunId, question: &Question, works_here: bool, global: &Global) {
     if global.output == OutputFormat::Json {
         return output::json(&serde_json::json!({"run": run, "question": question}));
     }
-    let (word, by) = question.answer.as_ref().map_or(("open", ""), |answer| (answer.word(), answer.by.as_str()));
+    let (word, by) =
+        question.answer.as_ref().map_or(("open", ""), |answer| (answer.word(), answer.by.as_str()));
     let number = question.number;
     output::talk(&format!("question {number} of {run} is {word} by {by}"));
     if works_here {
@@ -137,7 +142,10 @@ mod tests {
         let none = which(&asking(&[]), None).unwrap_err().to_string();
         assert_eq!(none, "staff-handbook-7f3a asks nothing now");
         let several = which(&asking(&[1, 2]), None).unwrap_err().to_string();
-        assert!(several.contains("--question NUMBER") && several.contains("\n  question 2 (release): "), "{several}");
+        assert!(
+            several.contains("--question NUMBER") && several.contains("\n  question 2 (release): "),
+            "{several}"
+        );
         let ended = RunView { state: RunState::Finished, ..asking(&[1]) };
         assert!(which(&ended, Some(1)).unwrap_err().to_string().contains("has ended"));
     }

@@ -17,7 +17,11 @@ use crate::output;
 use crate::place::Place;
 use crate::temporal::words;
 
-pub(super) async fn execute(args: &FeedbackArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+pub(super) async fn execute(
+    args: &FeedbackArgs,
+    global: &Global,
+    place: &Place,
+) -> Result<ExitCode, CliError> {
     let given = GivenRemark {
         by: who(args.by.as_deref())?,
         text: args.text.clone(),
@@ -33,7 +37,9 @@ pub(super) async fn execute(args: &FeedbackArgs, global: &Global, place: &Place)
         OutputFormat::Json => output::json(&serde_json::json!({"run": run, "remark": remark})),
         OutputFormat::Text => {
             let number = remark.number;
-            output::talk(&format!("remark {number} is kept with {run}; it stands in the report and changes no decision"));
+            output::talk(&format!(
+                "remark {number} is kept with {run}; it stands in the report and changes no decision"
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -41,6 +47,7 @@ pub(super) async fn execute(args: &FeedbackArgs, global: &Global, place: &Place)
 
 async fn remark(client: &Client, run: &RunId, given: GivenRemark) -> Result<Remark, CliError> {
     let handle: WorkflowHandle<Client, Lifecycle> = client.get_workflow_handle(run.as_str());
-    let updated = handle.execute_update(Lifecycle::remark, given, WorkflowExecuteUpdateOptions::default()).await;
+    let updated =
+        handle.execute_update(Lifecycle::remark, given, WorkflowExecuteUpdateOptions::default()).await;
     updated.map_err(|error| CliError::Refused { action: "keep the remark", reason: words::of_update(&error) })
 }

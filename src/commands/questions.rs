@@ -91,7 +91,8 @@ fn on_one_line(text: &str) -> String {
 
 /// The suspect items of the last diagnosis, where an open question is about them.
 async fn suspects(view: &RunView, place: &Place) -> Result<Vec<Suspect>, CliError> {
-    let Some((version, probes)) = last_diagnosis(view).filter(|_| view.questions.iter().any(asks_about_items))
+    let Some((version, probes)) =
+        last_diagnosis(view).filter(|_| view.questions.iter().any(asks_about_items))
     else {
         return Ok(Vec::new());
     };
@@ -154,13 +155,16 @@ mod tests {
         let answers = BTreeMap::from([(ItemId::new("b"), "w".to_owned())]);
         let found = join(probes.join("\n").as_bytes(), &items.unwrap(), &answers);
         let told: Vec<String> = found.iter().flat_map(item_lines).map(|line| on_one_line(&line)).collect();
-        assert_eq!(told, [
-            "  dev line 2, item `b`",
-            "    asked     q2",
-            "    expected  y | z",
-            "    answered  w",
-            "    suspect   no accepted answer is in the document",
-        ]);
+        assert_eq!(
+            told,
+            [
+                "  dev line 2, item `b`",
+                "    asked     q2",
+                "    expected  y | z",
+                "    answered  w",
+                "    suspect   no accepted answer is in the document",
+            ]
+        );
     }
 
     #[test]

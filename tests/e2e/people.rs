@@ -59,7 +59,11 @@ async fn a_run_asks_about_suspect_items_and_goes_on_when_they_are_vouched_for() 
     let asked = run.view().await.questions[0].clone();
     assert_eq!(asked.about, QuestionAbout::EvaluationDefects);
     assert!(asked.text.starts_with("8 of 36 probed failures (22 %)"), "{}", asked.text);
-    assert!(asked.context.iter().any(|line| line == "dev lines 2, 7, 12, 17, 22, 27, 32, 37"), "{:?}", asked.context);
+    assert!(
+        asked.context.iter().any(|line| line == "dev lines 2, 7, 12, 17, 22, 27, 32, 37"),
+        "{:?}",
+        asked.context
+    );
     assert_eq!(asked.deadline - asked.asked, 24.0 * 3600.0);
     let answered = run.answer(1, Say::Approve).await.unwrap();
     assert_eq!(answered.answer.map(|answer| (answer.approved, answer.by)), Some((true, "ada".to_owned())));
@@ -175,7 +179,11 @@ async fn more_is_spent_when_a_person_allows_it_and_the_run_goes_on_where_it_was(
         assert!(asked.text.ends_with("May the run spend 4000000 tokens more?"), "{}", asked.text);
         run.answer(1, Say::Approve).await.unwrap();
         let view = run.end().await;
-        assert_eq!((view.stop.as_ref(), answers(&view)), (Some(&StopReason::Success), vec![(1, true)]), "{label}");
+        assert_eq!(
+            (view.stop.as_ref(), answers(&view)),
+            (Some(&StopReason::Success), vec![(1, true)]),
+            "{label}"
+        );
         assert_eq!(view.limits.tokens, Some(8_000_000), "{label}");
         assert_eq!((view.iteration, view.iterations.len()), (1, 1), "{label}");
         let sequence: Vec<u32> = view.decisions.iter().map(|record| record.sequence).collect();
@@ -211,7 +219,10 @@ async fn a_version_that_kept_the_promise_is_released_by_a_person_alone() {
         match view.stop {
             Some(StopReason::Success) => assert!(kept),
             Some(StopReason::NeedsPerson { problem }) => {
-                assert!(!kept && problem.ends_with("ada did not release the version: not before the holidays"), "{problem}");
+                assert!(
+                    !kept && problem.ends_with("ada did not release the version: not before the holidays"),
+                    "{problem}"
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -231,13 +242,17 @@ async fn a_remark_is_kept_at_once_and_changes_no_decision() {
         item: Some(ItemId::new("fees-3")),
         expected: Some("12 euros".to_owned()),
     };
-    let send = |given| run.handle.execute_update(Lifecycle::remark, given, WorkflowExecuteUpdateOptions::default());
+    let send =
+        |given| run.handle.execute_update(Lifecycle::remark, given, WorkflowExecuteUpdateOptions::default());
     let empty = send(say(" ")).await.unwrap_err().to_string();
     assert!(empty.contains("the remark is empty"), "{empty}");
     let kept = send(say("the fee has changed")).await.unwrap();
     assert_eq!((kept.number, kept.by.as_str()), (1, "ada"));
     let is_written = |record: &Record| matches!(record, Record::Run(view) if view.remarks == [kept.clone()]);
-    assert!(run.script.look(|seen| seen.records.iter().any(is_written)), "the read model has it before the job ends");
+    assert!(
+        run.script.look(|seen| seen.records.iter().any(is_written)),
+        "the read model has it before the job ends"
+    );
     run.script.hold(None);
     let view = run.end().await;
     assert_eq!((view.remarks.as_slice(), &view.decisions), (&[kept][..], &plain.decisions));

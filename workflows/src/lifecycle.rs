@@ -5,31 +5,30 @@
 mod ask;
 mod books;
 mod diagnose;
+mod work;
 
 pub(crate) use self::books::confirm_items;
 
 use std::time::Duration;
 
-use empiric_schema::budget::{Resource, Spend};
+use empiric_schema::budget::Resource;
 use empiric_schema::contract::{FreezeRequest, GivenAnswer, GivenRemark, IterationInput};
-use empiric_schema::contract::{IterationOutcome, JobOutcome, JobRequest, LifecycleInput, Record, Scope};
+use empiric_schema::contract::{IterationOutcome, LifecycleInput, Record, Scope};
 use empiric_schema::decision::StopReason;
-use empiric_schema::job::{JobKind, JobSpec};
 use empiric_schema::question::{Question, Remark};
 use empiric_schema::spec::Technique;
-use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{RunState, RunView, Stage};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
     CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, SyncWorkflowContext,
-    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
 };
 
 use self::books::Books;
 use crate::dispatch::{self, Halt};
 use crate::evidence::ledger::Admission;
-use crate::gate::Grades;
-use crate::iteration::{Iteration, grades, results, version_row};
+use crate::iteration::{Iteration, version_row};
 use crate::loop_step::Step;
 use crate::options;
 use crate::people::People;
@@ -68,11 +67,7 @@ impl Lifecycle {
     }
 
     #[update_validator(pause)]
-    fn validate_pause(
-        &self,
-        _ctx: &WorkflowContextView,
-        _input: &(),
-    ) -> Result<(), Refusal> {
+    fn validate_pause(&self, _ctx: &WorkflowContextView, _input: &()) -> Result<(), Refusal> {
         self.must_be(RunState::Running, "is not going on")
     }
 
@@ -83,11 +78,7 @@ impl Lifecycle {
     }
 
     #[update_validator(resume)]
-    fn validate_resume(
-        &self,
-        _ctx: &WorkflowContextView,
-        _input: &(),
-    ) -> Result<(), Refusal> {
+    fn validate_resume(&self, _ctx: &WorkflowContextView, _input: &()) -> Result<(), Refusal> {
         self.must_be(RunState::Paused, "is not paused")
     }
 
@@ -135,11 +126,7 @@ impl Lifecycle {
 }
 
 impl Lifecycle {
-    fn must_be(
-        &self,
-        state: RunState,
-        otherwise: &str,
-    ) -> Result<(), Refusal> {
+    fn must_be(&self, state: RunState, otherwise: &str) -> Result<(), Refusal> {
         match &self.view {
             Some(view) if view.state == state => Ok(()),
             _ => Err(format!("the run {otherwise}").into()),
@@ -340,50 +327,6 @@ impl Life {
         self.record(ctx, records).await
     }
 
-    /// A version answers a whole split in one job under the whole remaining budget.
-    async fn evaluate(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        version: &SystemVersion,
-        split: &str,
-        label: &str,
-    ) -> Result<(Grades, Vec<empiric_schema::artifact::ArtifactRef>), Halt> {
-        self.unpaused(ctx).await?;
-        let (params, share) = self.books.evaluation(version, split, &self.input)?;
-        let outcome = self.pay_for(ctx, label, JobKind::Evaluate(Box::new(params)), share).await?;
-        Ok((grades(&outcome), results(&outcome)))
-    }
-
-    /// Runs a job under the whole remaining budget.
-    async fn run_job(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        label: &str,
-        kind: JobKind,
-    ) -> Result<JobOutcome, Halt> {
-        self.unpaused(ctx).await?;
-        let share = self.books.reserve()?;
-        self.pay_for(ctx, label, kind, share).await
-    }
-
-    async fn pay_for(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        label: &str,
-        kind: JobKind,
-        share: Spend,
-    ) -> Result<JobOutcome, Halt> {
-        let name = kind.name();
-        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve: share };
-        let request = JobRequest { run: self.input.run.clone(), label: label.to_owned(), job };
-        let outcome = dispatch::run_job(ctx, request, &self.input.options, self.token.clone()).await;
-        self.books.settle(share, outcome.as_ref().ok());
-        let outcome = outcome?;
-        self.record(ctx, vec![dispatch::job_row(label, name, &outcome)]).await?;
-        dispatch::is_complete(&outcome, share)?;
-        Ok(outcome)
-    }
-
     fn reason(&self, ctx: &WorkflowContext<Lifecycle>, halt: Halt) -> StopReason {
         match halt {
             Halt::Budget(resource) => StopReason::Budget { resource },
@@ -403,7 +346,8 @@ impl Life {
         ctx.state_mut(|state| state.view = Some(view.clone()));
         dispatch::record(ctx, &self.input.run, self.books.closing_records(&view)).await?;
         // Who is being answered just now shall get the answer.
-        let unhurried = WaitConditionOptions::builder().cancellation_token(WorkflowCancellationToken::new()).build();
+        let unhurried =
+            WaitConditionOptions::builder().cancellation_token(WorkflowCancellationToken::new()).build();
         let _ = ctx.wait_condition_with_options(|_| ctx.all_handlers_finished(), unhurried).await;
         match reason {
             StopReason::Cancelled => Err(WorkflowTermination::cancelled()),

@@ -45,7 +45,9 @@ pub enum PeopleError {
     #[error("the remark is empty")]
     Empty,
     /// Too many words.
-    #[error("the text has {bytes} bytes, and {LONGEST_NOTE} is the most: put the rest into a file and name it")]
+    #[error(
+        "the text has {bytes} bytes, and {LONGEST_NOTE} is the most: put the rest into a file and name it"
+    )]
     Long {
         /// Its length.
         bytes: usize,
@@ -236,7 +238,10 @@ mod tests {
     #[test]
     fn nameless_empty_long_and_too_many_words_are_refused() {
         let mut people = asked();
-        assert_eq!(people.check_answer(&GivenAnswer { by: " ".to_owned(), ..yes(1) }), Err(PeopleError::Nameless));
+        assert_eq!(
+            people.check_answer(&GivenAnswer { by: " ".to_owned(), ..yes(1) }),
+            Err(PeopleError::Nameless)
+        );
         let note = "x".repeat(LONGEST_NOTE + 1);
         assert_eq!(
             people.check_answer(&GivenAnswer { note, ..yes(1) }),

@@ -96,7 +96,8 @@ impl Life {
 
     /// Ready when somebody has answered, or when the run must end.
     async fn answered(&self, ctx: &WorkflowContext<Lifecycle>, number: u32) -> Result<(), Halt> {
-        let is_answered = |people: &People| people.question(number).is_some_and(|question| !question.is_open());
+        let is_answered =
+            |people: &People| people.question(number).is_some_and(|question| !question.is_open());
         let options = WaitConditionOptions::builder().cancellation_token(self.token.clone()).build();
         let waited = ctx.wait_condition_with_options(|state| is_answered(&state.people), options).await;
         waited.map_err(|_| Halt::Cancelled)

@@ -48,7 +48,8 @@ impl Books {
                     self.view.run
                 ),
                 "approve: they are right; the run goes on and does not ask about them again".to_owned(),
-                "reject: the run ends; mend the items or the assertions, then `empiric run` starts a new one".to_owned(),
+                "reject: the run ends; mend the items or the assertions, then `empiric run` starts a new one"
+                    .to_owned(),
             ],
         })
     }
@@ -89,7 +90,10 @@ impl Books {
             format!("the run was at: {} ({})", self.view.stage.words(), self.view.activity),
         ];
         context.extend(self.standing());
-        context.push(format!("approve: the limit becomes {}, and the run goes on", figure(limit + more, resource)));
+        context.push(format!(
+            "approve: the limit becomes {}, and the run goes on",
+            figure(limit + more, resource)
+        ));
         context.push("reject: the run ends because its budget is used up".to_owned());
         Some(Draft {
             about: QuestionAbout::Spend { resource },
@@ -109,10 +113,13 @@ impl Books {
         let more = self.spec.budget.limits;
         let limits = &mut self.view.limits;
         match resource {
-            Resource::DeviceSeconds => limits.device_seconds = sum(limits.device_seconds, more.device_seconds),
+            Resource::DeviceSeconds => {
+                limits.device_seconds = sum(limits.device_seconds, more.device_seconds)
+            }
             Resource::Usd => limits.usd = sum(limits.usd, more.usd),
             Resource::Tokens => {
-                limits.tokens = limits.tokens.zip(more.tokens).map(|(limit, more)| limit.saturating_add(more));
+                limits.tokens =
+                    limits.tokens.zip(more.tokens).map(|(limit, more)| limit.saturating_add(more));
             }
             // The clock goes on while people think: it is no question.
             Resource::WallClock => {}
@@ -145,7 +152,9 @@ impl Books {
         context.extend(self.standing());
         context.push(format!("`empiric report {}` has example answers, and every decision", self.view.run));
         context.push("approve: the run ends with success".to_owned());
-        context.push("reject: the run ends; the version is not released, and what it was measured at stays".to_owned());
+        context.push(
+            "reject: the run ends; the version is not released, and what it was measured at stays".to_owned(),
+        );
         Some(Draft {
             about: QuestionAbout::Release,
             text: format!("`{}` kept the promise on the locked test. May it be released?", incumbent.label),
