@@ -210,3 +210,83 @@ fn figure(amount: f64, resource: Resource) -> String {
         Resource::DeviceSeconds | Resource::WallClock => format!("{amount:.0} s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use empiric_schema::contract::{LifecycleInput, RunOptions};
+    use empiric_schema::id::RunId;
+    use empiric_schema::spec::ProjectSpec;
+
+    use super::*;
+
+    const PROJECT: &str = "
+name: tiny
+scope: {task: answer, success: [{metric: accuracy, at_least: 0.5}]}
+data: {dev: file://dev.jsonl, test: file://test.jsonl}
+models: [{id: m, source: file://m.gguf}]
+system: {model: m}
+evaluate: {assert: [{type: icontains, value: '{{expected}}'}]}
+budget: {tokens: 1000, usd: 0}
+";
+
+    fn books(added: &str) -> Books {
+        let spec = ProjectSpec::parse("project.yaml", &format!("{PROJECT}{added}"));
+        let input = LifecycleInput {
+            run: RunId::new("tiny-1"),
+            project_dir: "tiny".into(),
+            spec: spec.unwrap_or_else(|found| panic!("{found}")),
+            options: RunOptions::default(),
+            earlier_looks: Vec::new(),
+        };
+        Books::new(&input, 0.0)
+    }
+
+    fn answer(approved: bool) -> PersonAnswer {
+        PersonAnswer { approved, by: "ada".to_owned(), note: "seen".to_owned(), at: 1.0 }
+    }
+
+    #[test]
+    fn items_that_were_vouched_for_are_not_asked_about_again_and_new_ones_are() {
+        let mut books = books("");
+        (books.suspects, books.probed) = (vec![3, 4], 20);
+        assert_eq!(books.doubt(), None, "a tenth is not above a tenth");
+        books.suspects = vec![3, 4, 5];
+        assert!(books.doubt().is_some());
+        books.end_doubt(&answer(true));
+        assert_eq!(books.doubt(), None);
+        books.suspects = vec![3, 4, 5, 6, 7, 8];
+        let again = books.doubt().unwrap();
+        assert!(again.text.starts_with("3 of 20") && again.context[0] == "dev lines 7, 8, 9", "{again:?}");
+        books.end_doubt(&answer(false));
+        assert!(
+            books.problem.is_some_and(|problem| problem.contains("ada says") && problem.contains(": seen"))
+        );
+    }
+
+    #[test]
+    fn only_limits_that_the_spec_names_and_asks_about_are_asked_about() {
+        assert_eq!(books("").overdraft(Resource::Tokens), None, "the spec asks nobody");
+        let mut books = books("people: {approve: [spend]}\n");
+        assert!(books.overdraft(Resource::Tokens).is_some());
+        for none in [Resource::Usd, Resource::DeviceSeconds, Resource::WallClock] {
+            assert_eq!(books.overdraft(none), None, "{none:?}");
+        }
+        books.budget.book(Spend { tokens: 1000, ..Spend::default() });
+        assert!(books.reserve().is_err());
+        books.raise(Resource::Tokens);
+        books.raise(Resource::Tokens);
+        assert_eq!((books.view.limits.tokens, books.view.limits.usd), (Some(3000), Some(0.0)));
+        assert_eq!(books.reserve().map(|share| share.tokens), Ok(2000));
+    }
+
+    #[test]
+    fn release_is_asked_about_after_success_alone_and_where_the_spec_says_so() {
+        assert_eq!(books("").release(&StopReason::Success), None);
+        let books = books("people: {approve: [release]}\n");
+        assert_eq!(books.release(&StopReason::Plateau), None);
+        let StopReason::NeedsPerson { problem } = books.withheld(&answer(false)) else {
+            panic!("a person is needed")
+        };
+        assert_eq!(problem, "the promise is kept, and ada did not release the version: seen");
+    }
+}
