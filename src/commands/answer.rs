@@ -36,7 +36,9 @@ pub(super) async fn execute(
     place: &Place,
 ) -> Result<ExitCode, CliError> {
     let by = who(args.by.as_deref())?;
-    let run = find_run(&RunRef { run: args.run.clone() }, place).await?.run;
+    let recorded = find_run(&RunRef { run: args.run.clone() }, place).await?;
+    must_go_on(&recorded)?;
+    let run = recorded.run;
     let session = Session::visit(&global.temporal, place).await?;
     let outcome = answer(&session.client, &run, verdict, args, by).await;
     let works_here = session.is_working();
@@ -66,12 +68,18 @@ async fn answer(
     updated.map_err(|error| CliError::Refused { action: "take the answer", reason: words::of_update(&error) })
 }
 
+/// An ended run listens to nobody. The read model knows, and no server has to be started for that.
+pub(super) fn must_go_on(view: &RunView) -> Result<(), CliError> {
+    if view.state != RunState::Finished {
+        return Ok(());
+    }
+    Err(CliError::Question(format!("{} has ended; it asks nothing and keeps no remarks any more", view.run)))
+}
+
 /// The question that is meant: the one that is named, else the only one that is open.
 fn which(view: &RunView, named: Option<u32>) -> Result<u32, CliError> {
+    must_go_on(view)?;
     let run = &view.run;
-    if view.state == RunState::Finished {
-        return Err(CliError::Question(format!("{run} has ended and asks nothing any more")));
-    }
     let open: Vec<&Question> = view.open_questions().collect();
     match (named, open.as_slice()) {
         (Some(number), _) => Ok(number),

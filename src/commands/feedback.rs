@@ -8,7 +8,7 @@ use empiric_schema::question::Remark;
 use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::{Client, WorkflowExecuteUpdateOptions, WorkflowHandle};
 
-use super::answer::who;
+use super::answer::{must_go_on, who};
 use super::status::find_run;
 use crate::cli::{FeedbackArgs, Global, OutputFormat, RunRef};
 use crate::compose::Session;
@@ -28,7 +28,9 @@ pub(super) async fn execute(
         item: args.item.clone().map(ItemId::new),
         expected: args.expected.clone(),
     };
-    let run = find_run(&RunRef { run: args.run.clone() }, place).await?.run;
+    let recorded = find_run(&RunRef { run: args.run.clone() }, place).await?;
+    must_go_on(&recorded)?;
+    let run = recorded.run;
     let session = Session::visit(&global.temporal, place).await?;
     let outcome = remark(&session.client, &run, given).await;
     session.close().await;

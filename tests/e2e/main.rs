@@ -1,5 +1,6 @@
 //! Tests against a real Temporal dev server. `make test` sets EMPIRIC_TEMPORAL_BIN; without it they fail.
 
+mod answering;
 mod bench;
 mod control;
 mod fakes;

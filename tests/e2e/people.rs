@@ -173,7 +173,10 @@ async fn more_is_spent_when_a_person_allows_it_and_the_run_goes_on_where_it_was(
     let bench = Bench::start().await;
     let spec = "budget: {tokens: 4000000}\npeople: {approve: [spend]}\n";
     for label in ["first measurement", "iteration 1, round 1, c3", "locked test"] {
-        let run = bench.run(project(spec), exhausted_once(label)).await;
+        // A look that the budget ended is paid for: it is taken up again.
+        let mut spec = project(spec);
+        spec.gate.test_looks = 1;
+        let run = bench.run(spec, exhausted_once(label)).await;
         let asked = run.question(|question| question.number == 1).await;
         assert_eq!(asked.about, QuestionAbout::Spend { resource: Resource::Tokens }, "{label}");
         assert!(asked.text.ends_with("May the run spend 4000000 tokens more?"), "{}", asked.text);

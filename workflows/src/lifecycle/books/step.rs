@@ -5,7 +5,6 @@ use empiric_schema::decision::Decision;
 use empiric_schema::spec::Technique;
 
 use super::Books;
-use crate::evidence::ledger::TestLedger;
 use crate::gate;
 use crate::loop_step::{LoopState, NextStep, Step, TechniqueState, loop_step};
 use crate::technique::{self, Setting};
@@ -36,10 +35,18 @@ impl Books {
             diagnosis: self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default(),
             promise_on_dev: gate::verdict(&judged),
             gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
-            looks_left: self.ledger.as_ref().map_or(0, TestLedger::looks_left),
+            looks_left: self.looks_left(),
             exhausted: self.exhausted.or(self.budget.exhausted()),
             problem: self.problem.clone(),
         }
+    }
+
+    /// Looks at the locked test that are left. One that was paid for and not answered is the incumbent's still.
+    fn looks_left(&self) -> u32 {
+        let Some(ledger) = &self.ledger else { return 0 };
+        let digest = self.incumbent.as_ref().map(|incumbent| incumbent.version.digest());
+        let paid = digest.and_then(|digest| ledger.look(&digest)).is_some_and(|look| look.answer.is_none());
+        ledger.looks_left().max(u32::from(paid))
     }
 
     fn with_candidates(&self, known: &TechniqueState, input: &LifecycleInput) -> TechniqueState {
