@@ -151,3 +151,28 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Inconclusive => "inconclusive",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use empiric_schema::question::{PersonAnswer, QuestionAbout};
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_asked_then_escalated_and_an_answer_has_the_last_word() {
+        let asked = Question {
+            number: 1,
+            about: QuestionAbout::Release,
+            text: String::new(),
+            context: Vec::new(),
+            asked: 1.0,
+            deadline: 2.0,
+            escalated: None,
+            answer: None,
+        };
+        let late = Question { escalated: Some(2.0), ..asked.clone() };
+        let no = PersonAnswer { approved: false, by: "ada".to_owned(), note: String::new(), at: 3.0 };
+        let answered = Question { answer: Some(no), ..late.clone() };
+        assert_eq!([&asked, &late, &answered].map(state), ["asked", ESCALATED, "rejected"]);
+    }
+}
