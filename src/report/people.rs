@@ -50,7 +50,7 @@ pub(crate) fn outcome(question: &Question, view: &RunView) -> String {
             format!("{} by {} after {time}{late}{note}", answer.word(), answer.by)
         }
         None if view.stop.is_some() => format!("the run ended before anybody answered{late}"),
-        None if late.is_empty() => format!("waits for an answer since {}", ago(question, view)),
+        None if late.is_empty() => format!("has waited for an answer for {}", ago(question, view)),
         None => format!("escalated: nobody has answered for {}", ago(question, view)),
     }
 }

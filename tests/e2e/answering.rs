@@ -1,14 +1,10 @@
 //! A person answers a run from another terminal: real processes, a real server, a real model.
 
 use std::process::Output;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::process::{Project, empiric, finish};
-
-/// Longest that the question may take to come.
-const PATIENCE: Duration = Duration::from_secs(240);
+use crate::process::{Project, empiric, finish, until};
 
 fn ask(project: &Project, arguments: &[&str]) -> Output {
     empiric().arg("-C").arg(project.path()).args(arguments).output().expect("empiric starts")
@@ -37,11 +33,7 @@ fn promising() -> Project {
 fn a_run_waits_for_a_release_and_goes_on_when_another_terminal_approves() {
     let project = promising();
     let run = project.run();
-    let start = Instant::now();
-    while !out(&ask(&project, &["status"])).contains("asks       question 1 (release)") {
-        assert!(start.elapsed() < PATIENCE, "no question came: {}", out(&ask(&project, &["status"])));
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until("the run asks", || out(&ask(&project, &["status"])).contains("asks       question 1 (release)"));
     let shown = out(&ask(&project, &["questions"]));
     assert!(shown.contains("- approve: the run ends with success"), "{shown}");
     let remark = json(&ask(&project, &["feedback", "well done", "--by", "bob", "--output", "json"]));

@@ -45,15 +45,13 @@ pub enum PeopleError {
     #[error("the remark is empty")]
     Empty,
     /// Too many words.
-    #[error(
-        "the text has {bytes} bytes, and {LONGEST_NOTE} is the most: put the rest into a file and name it"
-    )]
+    #[error("the text has {bytes} bytes, and {} is the most: put the rest into a file", LONGEST_NOTE)]
     Long {
         /// Its length.
         bytes: usize,
     },
     /// Too many remarks.
-    #[error("this run has {MOST_REMARKS} remarks, which is the most: put the rest into a file")]
+    #[error("this run has {} remarks, which is the most: put the rest into a file", MOST_REMARKS)]
     Many,
 }
 
