@@ -102,6 +102,20 @@ pub enum Command {
     Explain(RunRef),
     /// Write the report of a run: HTML, Markdown and JSON.
     Report(ReportArgs),
+    /// Show what a run asks people, with all that is needed to answer.
+    Questions(RunRef),
+    /// Say yes to a question of a run.
+    #[command(
+        after_help = "Examples:\n  empiric approve\n  empiric approve --note \"looked at all three\"\n  empiric approve staff-handbook --question 2 --by ada\n\n`empiric questions` shows what is asked, and what yes and no mean."
+    )]
+    Approve(AnswerArgs),
+    /// Say no to a question of a run.
+    #[command(
+        after_help = "Examples:\n  empiric reject --note \"lines 4 and 9 are wrong\"\n  empiric reject staff-handbook --question 2 --by ada\n\n`empiric questions` shows what is asked, and what yes and no mean."
+    )]
+    Reject(AnswerArgs),
+    /// Tell a run something without being asked. It stands in the report and changes no decision.
+    Feedback(FeedbackArgs),
     /// Hold back the next job of a run.
     Pause(RunRef),
     /// Let a paused run go on.
@@ -202,6 +216,44 @@ pub struct RunArgs {
 pub struct RunRef {
     /// The run's id or the beginning of it. Default: the latest run.
     pub run: Option<String>,
+}
+
+/// `approve` and `reject`
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// The run's id or the beginning of it. Default: the latest run.
+    pub run: Option<String>,
+    /// Number of the question. The only open one needs none.
+    #[arg(long, value_name = "NUMBER")]
+    pub question: Option<u32>,
+    /// Why. It stands in the report.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Who answers. Default: the system's name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// `feedback`
+#[derive(Debug, Args)]
+#[command(
+    allow_missing_positional = true,
+    after_help = "Examples:\n  empiric feedback \"answers are too long for the night shift\"\n  empiric feedback staff-handbook \"the fee has changed\" --item fees-3 --expected \"12 euros\""
+)]
+pub struct FeedbackArgs {
+    /// The run's id or the beginning of it. Default: the latest run.
+    pub run: Option<String>,
+    /// What there is to say.
+    pub text: String,
+    /// The item that it is about.
+    #[arg(long, value_name = "ID")]
+    pub item: Option<String>,
+    /// What the right answer would be.
+    #[arg(long, value_name = "TEXT")]
+    pub expected: Option<String>,
+    /// Who says it. Default: the system's name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
 }
 
 /// `report`

@@ -54,6 +54,9 @@ pub enum CliError {
     /// No run, or more than one, has the id that was given.
     #[error("{0}")]
     WhichRun(DatabaseError),
+    /// No question fits, or more than one.
+    #[error("{0}")]
+    Question(String),
     /// The managed server did not come up.
     #[error("the Temporal dev server did not start: {reason}")]
     Server {
@@ -146,6 +149,7 @@ impl CliError {
             Self::Worker(_) => "E0316",
             Self::Unhealthy(_) => "E0317",
             Self::Import(_) => "E0318",
+            Self::Question(_) => "E0330",
         })
     }
 
@@ -157,6 +161,7 @@ impl CliError {
             Self::Data(_) => "mend these lines; nothing was started",
             Self::Occupied { .. } => "name a new folder",
             Self::NoRun { .. } => "`empiric run` starts one",
+            Self::Question(_) => "`empiric questions` shows what is asked",
             Self::WhichRun(_) => "`empiric list` shows all runs",
             Self::Server { .. } => "`empiric doctor` says what is wrong",
             Self::NobodyUp { .. } => "`empiric up` keeps one running; `empiric run` starts its own",
@@ -178,7 +183,7 @@ impl CliError {
             Self::Spec(_) | Self::Data(_) | Self::Import(_) => 65,
             Self::Source(error) if is_wrong_input(error) => 65,
             Self::NoProject { .. } | Self::NoRun { .. } | Self::WhichRun(_) => 66,
-            Self::Argument(_) | Self::Occupied { .. } => 64,
+            Self::Argument(_) | Self::Occupied { .. } | Self::Question(_) => 64,
             Self::Server { .. } | Self::NobodyUp { .. } | Self::Connect { .. } | Self::Source(_) => 69,
             Self::File { .. } | Self::Store(_) | Self::Database(_) => 74,
             Self::ClearKey { .. } | Self::Telemetry(_) => 78,

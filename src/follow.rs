@@ -20,6 +20,8 @@ use crate::temporal::words;
 
 /// How often the run is asked.
 const LOOK: Duration = Duration::from_millis(700);
+/// How often a run is asked that waits for a person, who is slower.
+const LOOK_FOR_AN_ANSWER: Duration = Duration::from_secs(3);
 /// How long a server may be away before the follower gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -70,9 +72,15 @@ pub async fn follow(client: &Client, run: &RunId, shown: &mut dyn Follow) -> Res
                 finish(shown, last.as_ref());
                 return Ok(Followed::Interrupted);
             }
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause(last.as_ref())) => {}
         }
     }
+}
+
+/// Time until the next look.
+fn pause(last: Option<&Snapshot>) -> Duration {
+    let waits = last.is_some_and(|snapshot| snapshot.view.open_questions().next().is_some());
+    if waits { LOOK_FOR_AN_ANSWER } else { LOOK }
 }
 
 fn finish(shown: &mut dyn Follow, snapshot: Option<&Snapshot>) {

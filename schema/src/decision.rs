@@ -7,6 +7,7 @@ use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::{Resource, Spend};
 use crate::diagnosis::{DiagnosisRow, Priority, ProbeCount};
 use crate::evidence::{Alpha, CriterionEvidence, PairedEvidence, Verdict};
+use crate::question::{PersonAnswer, QuestionAbout};
 use crate::view::Measurement;
 
 /// One decision, complete enough to be checked by hand.
@@ -117,6 +118,17 @@ pub enum Decision {
         verdict: Verdict,
         /// What may be shown of the numbers.
         shown: Vec<Measurement>,
+    },
+    /// A person answered a question.
+    Answered {
+        /// Its number in the run, from 1.
+        number: u32,
+        /// What it was about.
+        about: QuestionAbout,
+        /// The question.
+        text: String,
+        /// Who answered what.
+        answer: PersonAnswer,
     },
     /// The run ends.
     Stop {

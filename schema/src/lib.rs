@@ -17,6 +17,7 @@ pub mod grade;
 pub mod id;
 pub mod job;
 pub mod names;
+pub mod question;
 pub mod source;
 pub mod spec;
 pub mod telemetry_names;

@@ -20,3 +20,7 @@ pub const QUERY_VIEW: &str = "view";
 pub const UPDATE_PAUSE: &str = "pause";
 /// Update that lets a paused run go on.
 pub const UPDATE_RESUME: &str = "resume";
+/// Update that answers a question.
+pub const UPDATE_ANSWER: &str = "answer";
+/// Update that leaves a remark.
+pub const UPDATE_REMARK: &str = "remark";

@@ -80,6 +80,14 @@ pub const EMPIRIC_RULE: &str = "empiric.rule";
 pub const EMPIRIC_SPLIT: &str = "empiric.split";
 /// Attribute: a resource of the budget.
 pub const EMPIRIC_RESOURCE: &str = "empiric.resource";
+/// Event and metric (counter): a question to a person was asked, escalated or answered.
+pub const EMPIRIC_QUESTION: &str = "empiric.question";
+/// Attribute: what a question is about, such as `spend`.
+pub const EMPIRIC_QUESTION_ABOUT: &str = "empiric.question.about";
+/// Attribute: number of a question in its run.
+pub const EMPIRIC_QUESTION_NUMBER: &str = "empiric.question.number";
+/// Attribute: `asked`, `escalated`, `approved` or `rejected`.
+pub const EMPIRIC_QUESTION_STATE: &str = "empiric.question.state";
 /// Metric (gauge, share): the last measured accuracy of a run, by split.
 pub const EMPIRIC_QUALITY: &str = "empiric.quality";
 /// Metric (counter): verdicts of gates.

@@ -8,6 +8,7 @@ use crate::budget::{Limits, Spend};
 use crate::decision::{DecisionRecord, StopReason};
 use crate::evidence::Interval;
 use crate::id::RunId;
+use crate::question::{Question, Remark};
 
 /// Where a run is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -185,4 +186,18 @@ pub struct RunView {
     pub busy_seconds: f64,
     /// Why it ended.
     pub stop: Option<StopReason>,
+    /// What people were asked, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
+    /// What people said without being asked, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
+}
+
+impl RunView {
+    /// Questions that wait for a person, the oldest first. An ended run waits for nobody.
+    pub fn open_questions(&self) -> impl Iterator<Item = &Question> {
+        let goes_on = self.state != RunState::Finished;
+        self.questions.iter().filter(move |question| goes_on && question.is_open())
+    }
 }

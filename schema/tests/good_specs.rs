@@ -6,8 +6,8 @@ use empiric_schema::budget::Limits;
 use empiric_schema::data::{LONGEST_LINE, read_items, write_items};
 use empiric_schema::grade::Assertion;
 use empiric_schema::spec::{
-    Accelerators, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin, OnTimeout,
-    ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
+    Accelerators, Approval, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin, OnTimeout,
+    PeopleSpec, ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -78,6 +78,7 @@ fn every_key_of_the_language_has_its_meaning() {
     let number = Assertion::Number { value: "3.50".to_owned(), tolerance: 0.01 };
     assert!(spec.evaluate.assertions.contains(&number));
     assert_eq!(spec.budget.limits.tokens, Some(2_000_000));
+    assert_eq!(spec.people, PeopleSpec { approve: vec![Approval::Spend, Approval::Release], deadline_seconds: 7200.0 });
     let devices = Accelerators { kind: "H100".to_owned(), count: 2 };
     assert_eq!(spec.resources.accelerators, Some(devices));
     let stages = &spec.deploy.as_ref().unwrap().stages;
@@ -97,6 +98,9 @@ fn what_a_small_spec_leaves_out_has_defaults() {
     assert_eq!(spec.improve.techniques, [Technique::Prompt]);
     assert_eq!((spec.gate.alpha, spec.gate.cluster_by), (0.05, ClusterBy::None));
     assert_eq!(spec.budget.limits, Limits { warn_at: 0.8, ..Limits::default() });
+    assert_eq!(spec.people, PeopleSpec::default());
+    assert_eq!(spec.people.deadline_seconds, 86_400.0);
+    assert!(!serde_json::to_string(&spec).unwrap().contains("people"), "digests of older projects stay");
     assert!(spec.deploy.is_none() && spec.monitor.is_none() && spec.embedder.is_none());
     assert_eq!(parse("byte-order-mark-is-read"), spec);
 }
@@ -146,7 +150,7 @@ fn every_key_of_the_schema_is_documented_closed_and_accepted() {
             keys += 1;
         }
     });
-    assert_eq!(keys, 72, "a new key belongs into every-key.yaml and into this count");
+    assert_eq!(keys, 75, "a new key belongs into every-key.yaml and into this count");
 }
 
 #[test]

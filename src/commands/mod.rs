@@ -1,15 +1,20 @@
 //! The commands, one file each.
 
+mod answer;
+mod approve;
 mod cancel;
 mod demo;
 mod doctor;
 mod explain;
+mod feedback;
 mod fetch;
 mod init;
 mod job;
 mod list;
 mod pause;
 mod plan;
+mod questions;
+mod reject;
 mod report;
 mod resume;
 mod run;
@@ -74,6 +79,10 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Watch(args) => watch::execute(args, global, place).await,
         Command::Report(args) => report::execute(args, global, place).await,
         Command::Explain(args) => explain::execute(args, global, place).await,
+        Command::Questions(args) => questions::execute(args, global, place).await,
+        Command::Approve(args) => approve::execute(args, global, place).await,
+        Command::Reject(args) => reject::execute(args, global, place).await,
+        Command::Feedback(args) => feedback::execute(args, global, place).await,
         Command::Pause(args) => pause::execute(args, global, place).await,
         Command::Resume(args) => resume::execute(args, global, place).await,
         Command::Cancel(args) => cancel::execute(args, global, place).await,
@@ -108,6 +117,10 @@ fn name(command: &Command) -> &'static str {
         Command::Watch(_) => "watch",
         Command::Explain(_) => "explain",
         Command::Report(_) => "report",
+        Command::Questions(_) => "questions",
+        Command::Approve(_) => "approve",
+        Command::Reject(_) => "reject",
+        Command::Feedback(_) => "feedback",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use empiric_schema::id::RunId;
 use empiric_schema::view::{RunState, RunView};
 
 use crate::cli::{Global, OutputFormat, RunRef};
@@ -10,13 +11,11 @@ use crate::error::CliError;
 use crate::follow::run_view;
 use crate::output;
 use crate::place::Place;
+use crate::report::people::{headline, how_to_answer};
 
 pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let recorded = find_run(args, place).await?;
-    let live = match Session::join(&global.temporal, place).await {
-        Ok(session) => run_view(&session.client, &recorded.run).await.ok().flatten(),
-        Err(_) => None,
-    };
+    let live = live_view(&recorded.run, global, place).await;
     let is_live = live.is_some();
     let view = live.unwrap_or(recorded);
     let shown = show(&view, global)?;
@@ -24,6 +23,12 @@ pub(super) async fn execute(args: &RunRef, global: &Global, place: &Place) -> Re
         output::talk("nothing works on it now; `empiric run` goes on");
     }
     Ok(shown)
+}
+
+/// The run as its workflow shows it; `None` where no server is up or nobody works on it.
+pub(super) async fn live_view(run: &RunId, global: &Global, place: &Place) -> Option<RunView> {
+    let session = Session::join(&global.temporal, place).await.ok()?;
+    run_view(&session.client, run).await.ok().flatten()
 }
 
 /// Prints where the run is.
@@ -54,6 +59,10 @@ fn words(view: &RunView) -> String {
         format!("stage      {} ({})", view.stage.words(), view.activity),
         format!("iteration  {} of at most {}", view.iteration, view.max_iterations),
     ];
+    for question in view.open_questions() {
+        lines.push(format!("asks       {}", headline(question)));
+        lines.push(format!("answer     {}", how_to_answer(question, view)));
+    }
     lines.extend(view.promise.iter().map(|promise| format!("promise    {promise}")));
     lines.extend(view.measurements.iter().map(|measured| {
         format!(

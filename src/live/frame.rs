@@ -33,6 +33,7 @@ pub(crate) fn lines(snapshot: &Snapshot, room: Room, palette: Palette) -> Vec<Li
     let mut parts = vec![
         part(0, top),
         part(1, head::verdict(snapshot, width, palette)),
+        part(1, head::questions(snapshot, width, palette)),
         part(3, candidates::candidates(snapshot, width, palette)),
         part(2, job::jobs(snapshot, width, palette)),
         part(4, budget::budget(snapshot, width, palette)),

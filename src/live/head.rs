@@ -6,7 +6,8 @@ use ratatui::text::{Line, Span};
 use super::bars::{cut, wrap};
 use super::palette::Palette;
 use super::snapshot::Snapshot;
-use crate::report::{Tone, headline, words};
+use crate::report::people::how_to_answer;
+use crate::report::{Tone, headline, people, words};
 
 /// Project, run and time.
 pub(super) fn title(snapshot: &Snapshot, width: usize, palette: Palette) -> Line<'static> {
@@ -92,6 +93,19 @@ pub(super) fn verdict(snapshot: &Snapshot, width: usize, palette: Palette) -> Ve
     lines
 }
 
+/// Questions that wait for a person, with the commands that answer them.
+pub(super) fn questions(snapshot: &Snapshot, width: usize, palette: Palette) -> Vec<Line<'static>> {
+    let view = &snapshot.view;
+    let mut lines = Vec::new();
+    for question in view.open_questions() {
+        let text = words::full_sentence(&people::headline(question));
+        lines.extend(wrap(&text, width, 4).into_iter().map(|line| Line::styled(line, palette.warn())));
+        let answer = format!("Answer with {}", how_to_answer(question, view));
+        lines.extend(wrap(&answer, width, 2).into_iter().map(Line::from));
+    }
+    lines
+}
+
 /// The last decisions, the newest last.
 pub(super) fn decisions(snapshot: &Snapshot, width: usize, palette: Palette) -> Vec<Line<'static>> {
     let view = &snapshot.view;
@@ -110,7 +124,9 @@ pub(super) fn decisions(snapshot: &Snapshot, width: usize, palette: Palette) -> 
 /// What a person can do now.
 pub(super) fn footer(snapshot: &Snapshot, width: usize, palette: Palette) -> Line<'static> {
     let run = &snapshot.view.run;
+    let waits = snapshot.view.open_questions().next().is_some();
     let text = match snapshot.view.state {
+        RunState::Running if waits => format!("Waits for an answer; `empiric questions {run}` has all of it"),
         RunState::Running => "Ctrl-C stops; `empiric run` goes on".to_owned(),
         RunState::Paused => format!("Paused; `empiric resume {run}` goes on"),
         RunState::Finished => format!("`empiric report {run}` tells the rest"),

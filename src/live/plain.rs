@@ -1,6 +1,6 @@
 //! Plain lines for logs and pipes: one a change, nothing twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use empiric_schema::view::{CandidateView, RunState, Stage, Standing};
@@ -8,6 +8,7 @@ use empiric_schema::view::{CandidateView, RunState, Stage, Standing};
 use super::follow::Follow;
 use super::job::figures;
 use super::snapshot::Snapshot;
+use crate::report::people::{self, how_to_answer};
 use crate::report::{headline, words};
 
 /// Seconds between two lines on the progress of one job.
@@ -21,6 +22,8 @@ pub(crate) struct PlainView<W: Write> {
     activity: String,
     /// Number of the last decision.
     decision: u32,
+    /// Numbers of the questions that were told, and whether they were escalated by then.
+    questions: BTreeSet<(u32, bool)>,
     /// Iteration and label to what was printed of the candidate.
     candidates: BTreeMap<(u32, String), (u32, u32, Standing)>,
     /// Label of a job to the time of its last line and the step in it.
@@ -37,6 +40,7 @@ impl<W: Write> PlainView<W> {
             state: RunState::Running,
             activity: String::new(),
             decision: 0,
+            questions: BTreeSet::new(),
             candidates: BTreeMap::new(),
             jobs: BTreeMap::new(),
             finished: false,
@@ -95,6 +99,17 @@ impl<W: Write> PlainView<W> {
         Ok(())
     }
 
+    fn questions(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+        let view = &snapshot.view;
+        for question in view.open_questions() {
+            if self.questions.insert((question.number, question.escalated.is_some())) {
+                self.say(snapshot, &format!("a person is needed, {}", people::headline(question)))?;
+                self.say(snapshot, &format!("answer with {}", how_to_answer(question, view)))?;
+            }
+        }
+        Ok(())
+    }
+
     fn race(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         let Some(race) = snapshot.race() else {
             return Ok(());
@@ -145,6 +160,7 @@ impl<W: Write> Follow for PlainView<W> {
         self.activity(snapshot)?;
         self.race(snapshot)?;
         self.decisions(snapshot)?;
+        self.questions(snapshot)?;
         self.progress(snapshot)?;
         self.out.flush()
     }

@@ -185,6 +185,29 @@ fn a_paused_run_says_how_to_go_on() {
     assert!(printed(&[snapshot]).contains("paused"));
 }
 
+fn asking() -> Snapshot {
+    let mut snapshot = racing();
+    snapshot.iteration = None;
+    snapshot.jobs.clear();
+    snapshot.view.activity = "waits for a person: question 1, spend above the limit".to_owned();
+    snapshot.view.questions = vec![fixture::question()];
+    snapshot
+}
+
+#[test]
+fn a_run_that_waits_for_a_person() {
+    insta::assert_snapshot!(drawn(&asking(), 80, 50));
+}
+
+#[test]
+fn plain_lines_ask_once_and_once_more_when_the_deadline_is_over() {
+    let mut late = asking();
+    late.view.questions[0].escalated = Some(late.now);
+    let text = printed(&[asking(), asking(), late.clone(), late]);
+    assert_eq!(text.matches("a person is needed, question 1 (spend above the limit").count(), 2, "{text}");
+    assert!(text.contains("answer with `empiric approve staff-handbook-7f3a` or"), "{text}");
+}
+
 /// A frame with its colours for people to look at: `target/live-preview-*.ansi`.
 #[test]
 fn the_preview_frames_are_written() {

@@ -14,8 +14,10 @@ use empiric_schema::view::{CandidateView, IterationView, Measurement, RunState, 
 use super::ReportData;
 
 mod items;
+mod people;
 
 use items::items;
+pub(crate) use people::question;
 
 /// Unix seconds at which the made-up run starts.
 pub(crate) const STARTED: f64 = 1_700_000_000.0;
@@ -115,6 +117,8 @@ pub(crate) fn running() -> RunView {
         jobs: 11,
         busy_seconds: 183.0,
         stop: None,
+        questions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ mod examples;
 mod failures;
 mod headline;
 mod page;
+pub(crate) mod people;
 mod plot;
 mod promise;
 mod render;

@@ -11,6 +11,7 @@ use super::data::ReportData;
 use super::examples::{self, ExampleGroup};
 use super::failures::{FailureSection, failures};
 use super::headline::{Headline, headline};
+use super::people::{self, QuestionRow};
 use super::plot;
 use super::promise::{self, PromiseRow};
 use super::version::{VersionSection, version_section};
@@ -39,6 +40,8 @@ pub(super) struct Page {
     gauges: Vec<(&'static str, String)>,
     time: Option<String>,
     time_plot: Option<String>,
+    questions: Vec<QuestionRow>,
+    remarks: Vec<String>,
     decisions: Vec<DecisionRow>,
     next: Vec<String>,
     examples: Vec<ExampleGroup>,
@@ -105,6 +108,8 @@ impl Page {
             time_plot: orchestration
                 .map(|share| plot::time_split(view.updated - view.started, share))
                 .transpose()?,
+            questions: people::questions(view),
+            remarks: people::remarks(view),
             decisions: decisions(view),
             next: next(view),
             examples: examples::groups(&data.items),

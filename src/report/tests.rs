@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use empiric_schema::decision::Decision;
+use empiric_schema::question::{PersonAnswer, Question, Remark};
 use empiric_schema::view::RunState;
 
-use super::fixture::{Ending, report, running};
+use super::fixture::{Ending, STARTED, question, report, running};
 use super::{ReportData, Tone, headline, html, json, markdown};
 
 /// A place for people to look at: `target/report-preview*.html`.
@@ -30,6 +31,28 @@ fn model_output_is_escaped() {
     let text = markdown(&report(Ending::Success)).unwrap();
     assert!(!text.contains("<script"));
     assert!(text.contains("\\| \\`Look\\` it up"));
+}
+
+#[test]
+fn what_people_were_asked_and_said_is_in_the_report_and_escaped() {
+    let mut data = report(Ending::Success);
+    let note = "fine <script>alert(2)</script>".to_owned();
+    let answer = PersonAnswer { approved: true, by: "ada".to_owned(), note, at: STARTED + 240.0 };
+    data.view.questions = vec![Question { answer: Some(answer), ..question() }];
+    data.view.remarks = vec![Remark {
+        number: 1,
+        by: "bob".to_owned(),
+        text: "too long | too dear".to_owned(),
+        item: None,
+        expected: Some("12".to_owned()),
+        at: STARTED,
+    }];
+    let page = html(&data).unwrap();
+    assert!(page.contains("What people were asked and said") && !page.contains("<script"));
+    assert!(page.contains("Approved by ada after 1 min: fine &lt;script&gt;"));
+    let text = markdown(&data).unwrap();
+    assert!(text.contains("bob: too long \\| too dear (right would be: 12)"), "{text}");
+    assert!(!markdown(&report(Ending::Success)).unwrap().contains("What people were asked"));
 }
 
 #[test]

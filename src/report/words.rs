@@ -138,6 +138,10 @@ pub(crate) fn sentence(record: &DecisionRecord, view: &RunView) -> String {
             label_in(view, candidate),
             kept(*verdict)
         ),
+        Decision::Answered { number, about, text, answer } => {
+            let (about, word, by) = (about.words(), answer.word(), &answer.by);
+            format!("Question {number}, {about}, was {word} by {by}. It was: {text}")
+        }
         Decision::Stop { reason, .. } => format!("The run ends: {}.", reason.sentence()),
     }
 }

@@ -5,21 +5,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use empiric_schema::contract::{LifecycleInput, RunOptions};
+use empiric_schema::contract::{GivenAnswer, LifecycleInput, Record, RunOptions};
 use empiric_schema::decision::{DecisionRecord, StopReason};
 use empiric_schema::id::RunId;
+use empiric_schema::question::Question;
 use empiric_schema::spec::ProjectSpec;
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
-use temporalio_client::errors::WorkflowGetResultError;
+use temporalio_client::errors::{WorkflowGetResultError, WorkflowUpdateError};
 use temporalio_client::{
-    Client, WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowFetchHistoryOptions,
-    WorkflowGetResultOptions, WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions,
+    Client, WorkflowDescribeOptions, WorkflowExecuteUpdateOptions, WorkflowExecutionStatus,
+    WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowHandle, WorkflowHistory,
+    WorkflowQueryOptions, WorkflowStartOptions,
 };
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 
-use crate::fakes::{Fakes, Script};
+use crate::fakes::{Fakes, Script, Seen};
 use crate::server;
 
 /// The project of these tests; `budget` and the number of iterations differ.
@@ -70,7 +72,10 @@ impl Bench {
     pub async fn start() -> Self {
         let client = server::connect().await;
         let queue = format!("bench-{}", RUNS.fetch_add(1, Ordering::Relaxed));
-        let fakes = Fakes::default();
+        Self::work(client, queue, Fakes::default())
+    }
+
+    fn work(client: Client, queue: String, fakes: Fakes) -> Self {
         let options = WorkerOptions::new(queue.clone())
             .max_heartbeat_throttle_interval(HEARTBEATS)
             .default_heartbeat_throttle_interval(HEARTBEATS)
@@ -81,6 +86,13 @@ impl Bench {
             .build();
         let (shutdown, thread) = work(client.clone(), options);
         Self { client, queue, fakes, shutdown, thread }
+    }
+
+    /// Ends the worker and starts another, which knows nothing but what is in the histories.
+    pub async fn restart(self) -> Self {
+        let (client, queue, fakes) = (self.client.clone(), self.queue.clone(), self.fakes.clone());
+        self.stop().await;
+        Self::work(client, queue, fakes)
     }
 
     /// Starts a run of the project.
@@ -131,6 +143,14 @@ fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHa
     (started.recv().unwrap(), thread)
 }
 
+/// What a person says to a question.
+#[derive(Debug, Clone, Copy)]
+pub enum Say {
+    Approve,
+    /// With the reason.
+    Reject(&'static str),
+}
+
 /// A run, and what its activities saw.
 pub struct TestRun {
     pub run: RunId,
@@ -153,6 +173,28 @@ impl TestRun {
     pub async fn view(&self) -> RunView {
         let view = self.handle.query(Lifecycle::view, (), WorkflowQueryOptions::default()).await;
         view.unwrap().expect("the run has begun")
+    }
+
+    /// The first recorded state of a question that is as wanted.
+    pub async fn question(&self, wanted: impl Fn(&Question) -> bool) -> Question {
+        let found = |seen: &Seen| {
+            seen.records.iter().find_map(|record| match record {
+                Record::Question(question) if wanted(question) => Some((**question).clone()),
+                _ => None,
+            })
+        };
+        self.script.until(|seen| found(seen).is_some()).await;
+        self.script.look(found).expect("it was there a moment ago")
+    }
+
+    /// Answers a question in Ada's name.
+    pub async fn answer(&self, question: u32, say: Say) -> Result<Question, WorkflowUpdateError> {
+        let (approved, note) = match say {
+            Say::Approve => (true, String::new()),
+            Say::Reject(note) => (false, note.to_owned()),
+        };
+        let given = GivenAnswer { question, approved, by: "ada".to_owned(), note };
+        self.handle.execute_update(Lifecycle::answer, given, WorkflowExecuteUpdateOptions::default()).await
     }
 
     pub async fn status(&self) -> WorkflowExecutionStatus {

@@ -10,7 +10,7 @@ use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::{WorkflowCancelOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-use crate::bench::{Bench, TestRun, ladder, project};
+use crate::bench::{Bench, Say, TestRun, ladder, project};
 use crate::fakes::{Script, examples_help, ladder_fails, ladder_helps, nothing_helps};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,6 +27,12 @@ async fn runs_of_today_replay_with_the_code_of_today() {
     keep(&cancelled, "cancelled").await;
     let (climbed, _) = bench.run_to_end(ladder(), Script::new(ladder_helps).diagnosed(ladder_fails)).await;
     keep(&climbed, "ladder").await;
+    let people = "people: {approve: [release], deadline: 500ms}\n";
+    let asked = bench.run(project(people), Script::new(examples_help)).await;
+    asked.question(|question| question.escalated.is_some()).await;
+    asked.answer(1, Say::Approve).await.unwrap();
+    asked.end().await;
+    keep(&asked, "asked").await;
     bench.stop().await;
 }
 

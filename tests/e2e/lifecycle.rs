@@ -23,6 +23,7 @@ fn kinds(view: &RunView) -> Vec<&'static str> {
         Decision::Halve { .. } => "halve",
         Decision::Promote { .. } => "promote",
         Decision::Gate { .. } => "gate",
+        Decision::Answered { .. } => "answered",
         Decision::Stop { .. } => "stop",
     };
     view.decisions.iter().map(|record| kind(&record.decision)).collect()

@@ -55,6 +55,10 @@ fn a_command_or_a_flag_that_there_is_not() {
     assert_refused(&in_folder(folder.path(), &["plan", "--fast"]), 2);
 }
 
+/// Commands that take a run and nothing else that is needed.
+const COMMANDS_ON_RUNS: [&str; 9] =
+    ["status", "watch", "report", "questions", "approve", "reject", "pause", "resume", "cancel"];
+
 #[test]
 fn a_worker_without_slots() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,11 +70,12 @@ fn a_worker_without_slots() {
 #[test]
 fn a_run_where_there_is_none() {
     let project = new_project();
-    for command in ["status", "watch", "report", "pause", "resume", "cancel"] {
+    for command in COMMANDS_ON_RUNS {
         let said = in_folder(project.path(), &[command]);
         assert_refused(&said, 66);
         assert!(said.err.starts_with("error[E0305]: "), "{command}: {}", said.err);
     }
+    assert_refused(&in_folder(project.path(), &["feedback", "too long"]), 66);
     assert_told!("no_run", in_folder(project.path(), &["status"]), project.path());
     assert!(!project.path().join(".empiric").exists(), "a question leaves no state");
 }
@@ -81,13 +86,24 @@ async fn a_run_that_is_not_known() {
     let state = project.path().join(".empiric");
     std::fs::create_dir(&state).unwrap();
     Database::open(&state.join("empiric.db")).await.unwrap();
-    for command in ["status", "watch", "report", "pause", "resume", "cancel"] {
+    for command in COMMANDS_ON_RUNS {
         let said = in_folder(project.path(), &[command, "nosuch"]);
         assert_refused(&said, 66);
         assert!(said.err.contains("`nosuch`"), "{command}: {}", said.err);
     }
+    assert_refused(&in_folder(project.path(), &["feedback", "nosuch", "too long"]), 66);
     assert_told!("unknown_run", in_folder(project.path(), &["watch", "nosuch"]), project.path());
     assert_refused(&in_folder(project.path(), &["status"]), 66);
+}
+
+#[test]
+fn feedback_without_words_and_a_question_that_is_no_number() {
+    let project = new_project();
+    assert_refused(&in_folder(project.path(), &["feedback"]), 2);
+    assert_refused(&in_folder(project.path(), &["approve", "--question", "first"]), 2);
+    let nameless = in_folder(project.path(), &["approve", "--by", " "]);
+    assert_refused(&nameless, 64);
+    assert!(nameless.err.contains("--by NAME"), "{}", nameless.err);
 }
 
 #[test]

@@ -26,6 +26,11 @@ impl Budget {
         })
     }
 
+    /// Puts other limits in the place of those that were; what is used and promised stays.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.limits = Self::of_limits(limits).limits;
+    }
+
     /// What was used so far.
     pub fn used(&self) -> Spend {
         self.used
@@ -121,6 +126,15 @@ mod tests {
         budget.book(Spend { tokens: 10, ..Spend::default() });
         assert_eq!(budget.reserve(1), Err(Resource::Tokens));
         assert_eq!(budget.exhausted(), Some(Resource::Tokens));
+    }
+
+    #[test]
+    fn a_raised_limit_leaves_what_was_used_and_gives_the_rest() {
+        let mut budget = tokens(10);
+        budget.book(Spend { tokens: 10, ..Spend::default() });
+        budget.set_limits(&Limits { tokens: Some(25), ..Limits::default() });
+        assert_eq!(budget.exhausted(), None);
+        assert_eq!(budget.reserve(1).map(|share| share.tokens), Ok(15));
     }
 
     #[test]

@@ -28,15 +28,16 @@ pub fn to_probe(passed: &str, seed: u64) -> Vec<u32> {
 
 /// The table, the largest category first. `positions` are those that the job was asked for.
 pub fn rows(summary: &DiagnosisSummary, positions: &[u32]) -> Vec<DiagnosisRow> {
-    let found: Vec<(u32, Category)> = positions
-        .iter()
-        .zip(summary.categories.chars())
-        .filter_map(|(&position, letter)| Some((position, Category::of_letter(letter)?)))
-        .collect();
+    let found = found(summary, positions);
     let mut rows: Vec<DiagnosisRow> =
         Category::ALL.into_iter().filter_map(|category| row(category, &found, &summary.probes)).collect();
     rows.sort_by_key(|row| Reverse(row.items));
     rows
+}
+
+fn found(summary: &DiagnosisSummary, positions: &[u32]) -> Vec<(u32, Category)> {
+    let letters = positions.iter().zip(summary.categories.chars());
+    letters.filter_map(|(&position, letter)| Some((position, Category::of_letter(letter)?))).collect()
 }
 
 fn row(category: Category, found: &[(u32, Category)], probes: &[ProbeCount]) -> Option<DiagnosisRow> {
@@ -75,23 +76,29 @@ fn probe_of(category: Category) -> Option<Probe> {
     }
 }
 
-/// A problem for a person, where too many failures are the data's or the grader's own.
-pub fn defects(rows: &[DiagnosisRow]) -> Option<String> {
-    let row = rows.iter().find(|row| row.category == Category::EvaluationDefect)?;
-    (row.share > MOST_DEFECTS).then(|| {
-        format!(
-            "{} of the probed failures ({:.0} %) look like defects of the data or of the grader, not of the system \
-             (dev lines {}): mend those items or the assertions, then `empiric run` again",
-            row.items,
-            row.share * 100.0,
-            lines(&row.examples)
-        )
-    })
+/// Positions of failures that look like mistakes of the data or of the grader, and how many failures were put down
+/// to anything.
+pub fn suspects(summary: &DiagnosisSummary, positions: &[u32]) -> (Vec<u32>, usize) {
+    let found = found(summary, positions);
+    let suspects = found.iter().filter(|(_, category)| *category == Category::EvaluationDefect);
+    (suspects.map(|(position, _)| *position).collect(), found.len())
 }
 
+/// Whether so many of the probed failures are suspect that a person must look first.
+pub fn are_too_many(suspects: usize, probed: usize) -> bool {
+    suspects as f64 > MOST_DEFECTS * probed as f64
+}
+
+/// Most lines that a sentence names.
+const MOST_LINES: usize = 20;
+
 /// Positions as line numbers of the file, for people.
-fn lines(positions: &[u32]) -> String {
-    let lines: Vec<String> = positions.iter().map(|position| (position + 1).to_string()).collect();
+pub fn lines(positions: &[u32]) -> String {
+    let mut lines: Vec<String> =
+        positions.iter().take(MOST_LINES).map(|position| (position + 1).to_string()).collect();
+    if positions.len() > MOST_LINES {
+        lines.push(format!("and {} more", positions.len() - MOST_LINES));
+    }
     lines.join(", ")
 }
 
@@ -126,13 +133,19 @@ mod tests {
     }
 
     #[test]
-    fn many_defects_need_a_person_and_few_do_not() {
-        let positions: Vec<u32> = (0..20).collect();
-        assert_eq!(defects(&rows(&summary("ddkkkkkkkkkkkkkkkkkk"), &positions)), None);
-        let told = defects(&rows(&summary("dddkkkkkkkkkkkkkkkkk"), &positions)).unwrap();
-        assert!(
-            told.starts_with("3 of the probed failures (15 %)") && told.contains("lines 1, 2, 3"),
-            "{told}"
-        );
+    fn more_than_a_tenth_of_suspects_is_too_many() {
+        let positions: Vec<u32> = (30..50).collect();
+        let (few, probed) = suspects(&summary("kdkdkkkkkkkkkkkkkkkk"), &positions);
+        assert_eq!((few.as_slice(), probed), (&[31, 33][..], 20));
+        assert!(!are_too_many(few.len(), probed));
+        let (many, probed) = suspects(&summary("dddkkkkkkkkkkkkkkkkk"), &positions);
+        assert!(are_too_many(many.len(), probed));
+        assert!(!are_too_many(0, 0));
+    }
+
+    #[test]
+    fn lines_are_counted_from_one_and_long_lists_are_cut() {
+        assert_eq!(lines(&[0, 4]), "1, 5");
+        assert!(lines(&(0..30).collect::<Vec<_>>()).ends_with("19, 20, and 10 more"));
     }
 }

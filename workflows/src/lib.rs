@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod loop_step;
 pub mod next_steps;
 pub mod options;
+pub mod people;
 pub mod plan;
 pub mod race;
 pub mod technique;

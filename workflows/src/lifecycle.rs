@@ -2,36 +2,38 @@
 //!
 //! The shell asks for work and keeps the books; what comes next is said by [`crate::loop_step`].
 
+mod ask;
 mod books;
 mod diagnose;
 mod rehearsal;
+mod work;
 
 pub(crate) use self::books::confirm_items;
 pub use self::rehearsal::rehearse;
 
 use std::time::Duration;
 
-use empiric_schema::budget::{Resource, Spend};
-use empiric_schema::contract::{FreezeRequest, IterationInput};
-use empiric_schema::contract::{IterationOutcome, JobOutcome, JobRequest, LifecycleInput, Record, Scope};
+use empiric_schema::budget::Resource;
+use empiric_schema::contract::{FreezeRequest, GivenAnswer, GivenRemark, IterationInput};
+use empiric_schema::contract::{IterationOutcome, LifecycleInput, Record, Scope};
 use empiric_schema::decision::StopReason;
-use empiric_schema::job::{JobKind, JobSpec};
+use empiric_schema::question::{Question, Remark};
 use empiric_schema::spec::Technique;
-use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{RunState, RunView, Stage};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, WaitConditionOptions,
-    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    CancellableFuture as _, ChildWorkflowOptions, SignalWorkflowOptions, SyncWorkflowContext,
+    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
 };
 
 use self::books::Books;
 use crate::dispatch::{self, Halt};
 use crate::evidence::ledger::Admission;
-use crate::gate::Grades;
-use crate::iteration::{Iteration, grades, results, version_row};
+use crate::iteration::{Iteration, version_row};
 use crate::loop_step::Step;
 use crate::options;
+use crate::people::People;
 
 /// The lifecycle workflow.
 #[workflow]
@@ -40,7 +42,11 @@ pub struct Lifecycle {
     view: Option<RunView>,
     paused: bool,
     iteration: Option<String>,
+    people: People,
 }
+
+/// Why an update is refused, in words.
+type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
 #[workflow_methods]
 impl Lifecycle {
@@ -63,11 +69,7 @@ impl Lifecycle {
     }
 
     #[update_validator(pause)]
-    fn validate_pause(
-        &self,
-        _ctx: &WorkflowContextView,
-        _input: &(),
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn validate_pause(&self, _ctx: &WorkflowContextView, _input: &()) -> Result<(), Refusal> {
         self.must_be(RunState::Running, "is not going on")
     }
 
@@ -78,11 +80,7 @@ impl Lifecycle {
     }
 
     #[update_validator(resume)]
-    fn validate_resume(
-        &self,
-        _ctx: &WorkflowContextView,
-        _input: &(),
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn validate_resume(&self, _ctx: &WorkflowContextView, _input: &()) -> Result<(), Refusal> {
         self.must_be(RunState::Paused, "is not paused")
     }
 
@@ -91,14 +89,46 @@ impl Lifecycle {
     pub async fn resume(ctx: &mut WorkflowContext<Self>, _input: ()) {
         Self::set_paused(ctx, false).await;
     }
+
+    #[update_validator(answer)]
+    fn validate_answer(&self, _ctx: &WorkflowContextView, given: &GivenAnswer) -> Result<(), Refusal> {
+        Ok(self.people.check_answer(given)?)
+    }
+
+    /// Takes a person's answer to an open question. What follows from it is the run's own business, so that this
+    /// is done before the run may end because of it.
+    #[update(name = "answer")]
+    pub fn answer(
+        &mut self,
+        ctx: &mut SyncWorkflowContext<Self>,
+        given: GivenAnswer,
+    ) -> Result<Question, Refusal> {
+        let question = self.people.answer(given, seconds(ctx.workflow_time()))?;
+        self.show_people();
+        Ok(question)
+    }
+
+    #[update_validator(remark)]
+    fn validate_remark(&self, _ctx: &WorkflowContextView, given: &GivenRemark) -> Result<(), Refusal> {
+        Ok(self.people.check_remark(given)?)
+    }
+
+    /// Takes what a person says without being asked.
+    #[update(name = "remark")]
+    pub async fn remark(ctx: &mut WorkflowContext<Self>, given: GivenRemark) -> Result<Remark, Refusal> {
+        let at = now(ctx);
+        let remark = ctx.state_mut(|state| {
+            let remark = state.people.remark(given, at);
+            state.show_people();
+            remark
+        })?;
+        Self::keep_view(ctx).await;
+        Ok(remark)
+    }
 }
 
 impl Lifecycle {
-    fn must_be(
-        &self,
-        state: RunState,
-        otherwise: &str,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn must_be(&self, state: RunState, otherwise: &str) -> Result<(), Refusal> {
         match &self.view {
             Some(view) if view.state == state => Ok(()),
             _ => Err(format!("the run {otherwise}").into()),
@@ -118,8 +148,19 @@ impl Lifecycle {
             // An iteration that has just ended has nothing to hold back.
             let _ = handle.signal(Iteration::set_paused, paused, SignalWorkflowOptions::default()).await;
         }
+        Self::keep_view(ctx).await;
+    }
+
+    fn show_people(&mut self) {
+        if let Some(view) = &mut self.view {
+            view.questions = self.people.questions().to_vec();
+            view.remarks = self.people.remarks().to_vec();
+        }
+    }
+
+    /// People who ask later must not read what was true before. The next record would mend it anyway.
+    async fn keep_view(ctx: &WorkflowContext<Self>) {
         if let Some(view) = ctx.state(|state| state.view.clone()) {
-            // People who ask later must not read what was true before. The next record would mend it anyway.
             let run = view.run.clone();
             let _ = dispatch::record(ctx, &run, vec![Record::Run(Box::new(view))]).await;
         }
@@ -156,12 +197,34 @@ impl Life {
         }
     }
 
+    /// Goes to the end, over used-up limits where a person lets it.
     async fn go(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<StopReason, Halt> {
-        self.scope(ctx).await?;
-        self.measure(ctx).await?;
+        loop {
+            let ended = self.go_on(ctx).await;
+            match ended {
+                Ok(StopReason::Budget { resource }) | Err(Halt::Budget(resource)) => {
+                    if !self.may_spend_more(ctx, resource).await? {
+                        return ended;
+                    }
+                }
+                Ok(reason) => return self.released(ctx, reason).await,
+                Err(_) => return ended,
+            }
+        }
+    }
+
+    /// Takes step after step from where the books are.
+    async fn go_on(&mut self, ctx: &WorkflowContext<Lifecycle>) -> Result<StopReason, Halt> {
+        if self.books.frozen().is_err() {
+            self.scope(ctx).await?;
+        }
+        if !self.books.is_measured() {
+            self.measure(ctx).await?;
+        }
         loop {
             if self.books.needs_diagnosis(&self.input) {
                 self.diagnose(ctx).await?;
+                self.ask_about_defects(ctx).await?;
             }
             let next = self.books.next_step(&self.input);
             self.publish(ctx).await?;
@@ -266,50 +329,6 @@ impl Life {
         self.record(ctx, records).await
     }
 
-    /// A version answers a whole split in one job under the whole remaining budget.
-    async fn evaluate(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        version: &SystemVersion,
-        split: &str,
-        label: &str,
-    ) -> Result<(Grades, Vec<empiric_schema::artifact::ArtifactRef>), Halt> {
-        self.unpaused(ctx).await?;
-        let (params, share) = self.books.evaluation(version, split, &self.input)?;
-        let outcome = self.pay_for(ctx, label, JobKind::Evaluate(Box::new(params)), share).await?;
-        Ok((grades(&outcome), results(&outcome)))
-    }
-
-    /// Runs a job under the whole remaining budget.
-    async fn run_job(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        label: &str,
-        kind: JobKind,
-    ) -> Result<JobOutcome, Halt> {
-        self.unpaused(ctx).await?;
-        let share = self.books.reserve()?;
-        self.pay_for(ctx, label, kind, share).await
-    }
-
-    async fn pay_for(
-        &mut self,
-        ctx: &WorkflowContext<Lifecycle>,
-        label: &str,
-        kind: JobKind,
-        share: Spend,
-    ) -> Result<JobOutcome, Halt> {
-        let name = kind.name();
-        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve: share };
-        let request = JobRequest { run: self.input.run.clone(), label: label.to_owned(), job };
-        let outcome = dispatch::run_job(ctx, request, &self.input.options, self.token.clone()).await;
-        self.books.settle(share, outcome.as_ref().ok());
-        let outcome = outcome?;
-        self.record(ctx, vec![dispatch::job_row(label, name, &outcome)]).await?;
-        dispatch::is_complete(&outcome, share)?;
-        Ok(outcome)
-    }
-
     fn reason(&self, ctx: &WorkflowContext<Lifecycle>, halt: Halt) -> StopReason {
         match halt {
             Halt::Budget(resource) => StopReason::Budget { resource },
@@ -325,9 +344,13 @@ impl Life {
         reason: StopReason,
     ) -> WorkflowResult<RunView> {
         self.books.stop(reason.clone(), now(ctx));
-        let view = self.books.view(now(ctx), false);
+        let view = self.view(ctx);
         ctx.state_mut(|state| state.view = Some(view.clone()));
         dispatch::record(ctx, &self.input.run, self.books.closing_records(&view)).await?;
+        // Who is being answered just now shall get the answer.
+        let unhurried =
+            WaitConditionOptions::builder().cancellation_token(WorkflowCancellationToken::new()).build();
+        let _ = ctx.wait_condition_with_options(|_| ctx.all_handlers_finished(), unhurried).await;
         match reason {
             StopReason::Cancelled => Err(WorkflowTermination::cancelled()),
             _ => Ok(view),
@@ -336,9 +359,18 @@ impl Life {
 
     /// Shows the run as it stands to queries and to the read model.
     async fn publish(&self, ctx: &WorkflowContext<Lifecycle>) -> Result<(), Halt> {
-        let view = self.books.view(now(ctx), ctx.state(|state| state.paused));
+        let view = self.view(ctx);
         ctx.state_mut(|state| state.view = Some(view.clone()));
         self.record(ctx, vec![Record::Run(Box::new(view))]).await
+    }
+
+    /// The run as it stands, with what people were asked and have said.
+    fn view(&self, ctx: &WorkflowContext<Lifecycle>) -> RunView {
+        ctx.state(|state| RunView {
+            questions: state.people.questions().to_vec(),
+            remarks: state.people.remarks().to_vec(),
+            ..self.books.view(now(ctx), state.paused)
+        })
     }
 
     async fn record(&self, ctx: &WorkflowContext<Lifecycle>, records: Vec<Record>) -> Result<(), Halt> {
@@ -349,6 +381,11 @@ impl Life {
 
 /// The workflow's clock in Unix seconds.
 fn now(ctx: &WorkflowContext<Lifecycle>) -> f64 {
-    let since = ctx.workflow_time().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    seconds(ctx.workflow_time())
+}
+
+/// Unix seconds; 0 where there is no time.
+fn seconds(time: Option<std::time::SystemTime>) -> f64 {
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -25,6 +25,8 @@ pub(super) enum Rows {
     Evaluation(evaluation::Model, Vec<item_result::Model>),
     Decision(decision::Model),
     Spend(spend::Model),
+    /// What another row has already.
+    Nothing,
 }
 
 /// The rows of a record; `answers` are the contents of its result files.
@@ -44,6 +46,7 @@ pub(super) fn of(run: &RunId, record: &Record, answers: &[ItemResult]) -> Result
             answers.iter().map(|answer| answer_row(run, measurement, answer)).collect(),
         ),
         Record::Decision(record) => Rows::Decision(decision_row(run, record)?),
+        Record::Question(_) => Rows::Nothing,
         Record::Spend(amount) => Rows::Spend(spend_row(run, *amount)),
     })
 }

@@ -6,6 +6,7 @@ use empiric_schema::contract::{Record, RecordBatch};
 use empiric_schema::decision::{Decision, DecisionRecord};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::id::RunId;
+use empiric_schema::question::Question;
 use empiric_schema::telemetry_names as names;
 use empiric_schema::view::Measurement;
 use opentelemetry::{KeyValue, global};
@@ -21,6 +22,7 @@ pub(super) fn tell(batch: &RecordBatch) {
                 measured(&batch.run, measurement);
             }
             Record::Decision(decision) => decided(&batch.run, decision),
+            Record::Question(question) => asked(&batch.run, question),
             Record::Spend(spend) => {
                 let gauge = global::meter("empiric").f64_gauge(names::EMPIRIC_SPEND).build();
                 let amounts = [
@@ -100,6 +102,42 @@ fn decided(run: &RunId, record: &DecisionRecord) {
     }
 }
 
+/// A warning when nobody answers in time, so that whoever watches the logs can send somebody.
+fn asked(run: &RunId, question: &Question) {
+    let (about, state) = (question.about.name(), state(question));
+    let attributes = [
+        of_run(run),
+        KeyValue::new(names::EMPIRIC_QUESTION_ABOUT, about),
+        KeyValue::new(names::EMPIRIC_QUESTION_STATE, state),
+    ];
+    global::meter("empiric").u64_counter(names::EMPIRIC_QUESTION).build().add(1, &attributes);
+    // The level of an event is part of its declaration.
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                name: names::EMPIRIC_QUESTION,
+                run = %run,
+                { names::EMPIRIC_QUESTION_NUMBER } = question.number,
+                { names::EMPIRIC_QUESTION_ABOUT } = about,
+                { names::EMPIRIC_QUESTION_STATE } = state,
+                "question {} of {run} is {state}: {}", question.number, question.text
+            )
+        };
+    }
+    if state == ESCALATED { event!(warn) } else { event!(info) }
+}
+
+/// The state of a question that nobody answered in time.
+const ESCALATED: &str = "escalated";
+
+fn state(question: &Question) -> &'static str {
+    match (&question.answer, question.escalated) {
+        (Some(answer), _) => answer.word(),
+        (None, Some(_)) => ESCALATED,
+        (None, None) => "asked",
+    }
+}
+
 fn count(gate: &'static str, verdict: Verdict) {
     let attributes =
         [KeyValue::new(names::EMPIRIC_GATE, gate), KeyValue::new(names::EMPIRIC_VERDICT, word(verdict))];
@@ -111,5 +149,30 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Inconclusive => "inconclusive",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use empiric_schema::question::{PersonAnswer, QuestionAbout};
+
+    use super::*;
+
+    #[test]
+    fn a_question_is_asked_then_escalated_and_an_answer_has_the_last_word() {
+        let asked = Question {
+            number: 1,
+            about: QuestionAbout::Release,
+            text: String::new(),
+            context: Vec::new(),
+            asked: 1.0,
+            deadline: 2.0,
+            escalated: None,
+            answer: None,
+        };
+        let late = Question { escalated: Some(2.0), ..asked.clone() };
+        let no = PersonAnswer { approved: false, by: "ada".to_owned(), note: String::new(), at: 3.0 };
+        let answered = Question { answer: Some(no), ..late.clone() };
+        assert_eq!([&asked, &late, &answered].map(state), ["asked", ESCALATED, "rejected"]);
     }
 }

@@ -1,13 +1,14 @@
 //! Batches against a real database: once, twice, in parts.
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::budget::{Limits, Spend};
+use empiric_schema::budget::{Limits, Resource, Spend};
 use empiric_schema::contract::{JobRow, RecordBatch};
 use empiric_schema::db::entity::{decision, evaluation, item_result, iteration, job, spend, version};
 use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
 use empiric_schema::evidence::{Interval, Verdict};
 use empiric_schema::id::{ItemId, JobKey, ModelId, RunId};
 use empiric_schema::job::Usage;
+use empiric_schema::question::{Question, QuestionAbout};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use empiric_schema::view::{Measurement, RunState, RunView, Stage};
 use sea_orm::{EntityTrait as _, PaginatorTrait as _};
@@ -95,6 +96,8 @@ fn view(run: &str, started: f64, stage: Stage) -> RunView {
         jobs: 0,
         busy_seconds: 0.0,
         stop: None,
+        questions: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 
@@ -138,6 +141,30 @@ fn job_record(seconds: f64, reused: bool) -> Record {
     Record::Job(JobRow { key, label: "dev".to_owned(), kind: "evaluate".to_owned(), usage, reused })
 }
 
+fn question() -> Question {
+    Question {
+        number: 1,
+        about: QuestionAbout::Spend { resource: Resource::Tokens },
+        text: "May it spend more?".to_owned(),
+        context: vec!["approve: it may".to_owned()],
+        asked: 11.0,
+        deadline: 12.0,
+        escalated: None,
+        answer: None,
+    }
+}
+
+#[tokio::test]
+async fn questions_are_kept_with_the_run_and_rows_from_before_there_were_any_are_read() {
+    let bench = Bench::new().await;
+    let asking = RunView { questions: vec![question()], ..view("run-1", 10.0, Stage::Improve) };
+    bench.write("run-1", vec![Record::Run(Box::new(asking.clone()))]).await.unwrap();
+    assert_eq!(bench.recorder.database.run_view("run-1").await.unwrap(), asking);
+    let silent = serde_json::to_value(view("run-1", 10.0, Stage::Improve)).unwrap();
+    assert!(silent.get("questions").is_none() && silent.get("remarks").is_none());
+    assert!(serde_json::from_value::<RunView>(silent).unwrap().questions.is_empty());
+}
+
 async fn everything(bench: &Bench) -> Vec<Record> {
     let decision = Decision::Stop { reason: StopReason::Plateau, next: vec!["try retrieval".to_owned()] };
     vec![
@@ -153,6 +180,7 @@ async fn everything(bench: &Bench) -> Vec<Record> {
             why: "nothing beat it".to_owned(),
             spend: Spend::default(),
         })),
+        Record::Question(Box::new(question())),
         Record::Spend(Spend { device_seconds: 2.0, tokens: 11, usd: 0.5 }),
     ]
 }

@@ -27,6 +27,7 @@ pub(super) async fn rows(to: &WriteTransaction<'_>, rows: Rows) -> Result<(), Da
         }
         Rows::Decision(row) => replace(to, vec![row]).await,
         Rows::Spend(row) => replace(to, vec![row]).await,
+        Rows::Nothing => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod iteration;
 #[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
 mod job;
 mod lifecycle;
+mod people;
 #[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
 mod record;
 #[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
@@ -15,5 +16,6 @@ mod scope;
 pub use iteration::{IterationInput, IterationOutcome, RaceEntry, RemainingBudget};
 pub use job::{JobOutcome, JobRequest, Jobs, RunJob};
 pub use lifecycle::{EarlierLook, LifecycleInput, RunOptions};
+pub use people::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

@@ -11,6 +11,7 @@ use crate::budget::Spend;
 use crate::decision::DecisionRecord;
 use crate::id::{JobKey, RunId};
 use crate::job::Usage;
+use crate::question::Question;
 use crate::version::SystemVersion;
 use crate::view::{Measurement, RunView};
 
@@ -68,6 +69,8 @@ pub enum Record {
     },
     /// A decision.
     Decision(Box<DecisionRecord>),
+    /// A question was asked, escalated or answered. The run's row has it; this is for telemetry.
+    Question(Box<Question>),
     /// Money, time and tokens used so far.
     Spend(Spend),
 }

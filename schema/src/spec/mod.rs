@@ -11,6 +11,7 @@ mod foreign;
 mod loop_rules;
 mod model;
 mod parse;
+mod people;
 mod project;
 mod quantity;
 mod raw;
@@ -32,6 +33,7 @@ pub use model::{
     SystemSpec,
 };
 pub use parse::LARGEST_SPEC;
+pub use people::{Approval, PeopleSpec};
 pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Task};
 pub use rollout::{Approve, DeploySpec, Feedback, MonitorSpec, OnTimeout, StageName, StageSpec};
 pub use shape::json_schema;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::loop_rules::{BudgetSpec, EvaluateSpec, GateSpec, ImproveSpec, ResourceSpec};
 use super::model::{EmbedderSpec, ModelSpec, SystemSpec};
+use super::people::PeopleSpec;
 use super::rollout::{DeploySpec, MonitorSpec};
 use crate::artifact::Digest;
 use crate::id::ModelId;
@@ -44,6 +45,9 @@ pub struct ProjectSpec {
     pub deploy: Option<DeploySpec>,
     /// What is watched after deployment.
     pub monitor: Option<MonitorSpec>,
+    /// Who is asked. Left out where it is the default, so that older histories and digests stay as they are.
+    #[serde(default, skip_serializing_if = "PeopleSpec::is_default")]
+    pub people: PeopleSpec,
 }
 
 impl ProjectSpec {

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, json_schema};
 use serde::Deserialize;
 
 use super::loop_rules::ClusterBy;
+use super::people::Approval;
 use super::project::Metric;
 use super::rollout::{Approve, OnTimeout, StageName};
 use super::technique::Technique;
@@ -68,6 +69,8 @@ pub(super) struct RawSpec {
     pub(super) gate: Option<RawGate>,
     /// What may be spent. What is not named has no limit.
     pub(super) budget: Option<RawBudget>,
+    /// When people are asked.
+    pub(super) people: Option<RawPeople>,
     /// What a job runs on.
     pub(super) resources: Option<RawResources>,
     /// The stages of exposure.
@@ -335,6 +338,18 @@ pub(super) struct RawBudget {
     /// Share of a limit at which the view warns.
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0, "default" = 0.8))]
     pub(super) warn_at: Option<f64>,
+}
+
+/// When people are asked. About evaluation defects they always are.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPeople {
+    /// What also needs a person's approval. Default: nothing.
+    #[schemars(example = ["spend", "release"])]
+    pub(super) approve: Option<Listed<Approval>>,
+    /// Time after which an open question is escalated; it is never decided by itself.
+    #[schemars(example = "24h", extend("default" = "24h"))]
+    pub(super) deadline: Option<Text>,
 }
 
 /// What a job runs on.

@@ -7,25 +7,26 @@ use empiric_schema::contract::{
 };
 use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
 use empiric_schema::diagnosis::DiagnosisRow;
-use empiric_schema::evidence::{Alpha, LookFinding, Verdict};
+use empiric_schema::evidence::{Alpha, Verdict};
 use empiric_schema::job::EvaluateParams;
 use empiric_schema::spec::{ProjectSpec, Technique};
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement, RunState, RunView, Stage};
 
 use crate::budget::Budget;
-use crate::choice::{Reading, priority};
+use crate::choice::priority;
 use crate::dispatch::{self, Halt, Point};
-use crate::evidence::ledger::{Admission, TestLedger};
-use crate::gate::{self, Grades};
+use crate::evidence::ledger::TestLedger;
+use crate::gate::Grades;
 use crate::iteration::version_row;
-use crate::loop_step::{LoopState, NextStep, Step, TechniqueState, loop_step};
+use crate::loop_step::TechniqueState;
 use crate::next_steps::next_steps;
 use crate::plan::detectable_gain;
-use crate::race::proportion;
-use crate::technique::{self, Setting};
 
 mod diagnosis;
+mod look;
+mod people;
+mod step;
 
 /// The version to beat.
 struct Incumbent {
@@ -55,6 +56,16 @@ pub(super) struct Books {
     chunks: Option<ArtifactRef>,
     /// The clusters of the diagnosis before.
     clusters: Option<ArtifactRef>,
+    /// Positions of dev items that the last diagnosis found suspect.
+    suspects: Vec<u32>,
+    /// Failures that the last diagnosis put down to anything.
+    probed: usize,
+    /// Positions of suspect items that a person has found right.
+    vouched: Vec<u32>,
+    /// Whether the budget ended the last iteration before its verdict, and a person may let it run again.
+    is_cut_short: bool,
+    /// What iterations that were cut short have spent already of the one that runs again.
+    carried: Spend,
     problem: Option<String>,
     exhausted: Option<empiric_schema::budget::Resource>,
 }
@@ -73,6 +84,11 @@ impl Books {
             tried: Vec::new(),
             chunks: None,
             clusters: None,
+            suspects: Vec::new(),
+            probed: 0,
+            vouched: Vec::new(),
+            is_cut_short: false,
+            carried: Spend::default(),
             problem: None,
             exhausted: None,
             spec,
@@ -90,6 +106,11 @@ impl Books {
 
     fn incumbent(&self) -> Result<&Incumbent, Halt> {
         self.incumbent.as_ref().ok_or_else(|| Halt::Problem("nothing was measured yet".to_owned()))
+    }
+
+    /// Whether there is a version to beat.
+    pub(super) fn is_measured(&self) -> bool {
+        self.incumbent.is_some()
     }
 
     pub(super) fn freeze(&mut self, frozen: Frozen) {
@@ -174,79 +195,6 @@ impl Books {
         measurement
     }
 
-    /// Asks [`loop_step`] and writes its answer down.
-    pub(super) fn next_step(&mut self, input: &LifecycleInput) -> Step {
-        let NextStep { step, why, rejected, priorities } = loop_step(&self.loop_state(input));
-        match &step {
-            Step::Improve(technique) => {
-                let technique = technique.name().to_owned();
-                self.decide(Decision::Improve { technique, rejected, priorities }, why);
-            }
-            // A gate has its own record once it is answered; the end has one in `stop`.
-            Step::Gate | Step::Stop(_) => {}
-        }
-        step
-    }
-
-    fn loop_state(&self, input: &LifecycleInput) -> LoopState {
-        let criteria = &self.spec.scope.success;
-        let dev = self.incumbent.as_ref().map(|incumbent| &incumbent.dev);
-        let judged = dev.map(|dev| gate::judge(criteria, dev, self.alpha())).unwrap_or_default();
-        LoopState {
-            iterations: self.view.iteration,
-            max_iterations: self.spec.improve.max_iterations,
-            techniques: self.techniques.iter().map(|known| self.with_candidates(known, input)).collect(),
-            diagnosis: self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default(),
-            reading: self.reading(),
-            promise_on_dev: gate::verdict(&judged),
-            gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
-            looks_left: self.ledger.as_ref().map_or(0, TestLedger::looks_left),
-            exhausted: self.exhausted.or(self.budget.exhausted()),
-            problem: self.problem.clone(),
-        }
-    }
-
-    fn with_candidates(&self, known: &TechniqueState, input: &LifecycleInput) -> TechniqueState {
-        if !input.options.diagnose && known.technique != Technique::Prompt {
-            let missing = Some("this run began before it was built".to_owned());
-            return TechniqueState { missing, ..known.clone() };
-        }
-        let Some(setting) = self.setting() else { return known.clone() };
-        TechniqueState {
-            missing: technique::missing(known.technique, &setting),
-            has_candidates: technique::has_candidates(known.technique, &setting),
-            cost: self.cost_of(known.technique),
-            ..known.clone()
-        }
-    }
-
-    fn reading(&self) -> Reading {
-        let has_documents = self.frozen.as_ref().is_some_and(|frozen| frozen.corpus.is_some());
-        let is_read = self.incumbent.as_ref().is_some_and(|incumbent| incumbent.version.retrieval.is_some());
-        if has_documents && !is_read { Reading::Missing } else { Reading::Done }
-    }
-
-    fn setting(&self) -> Option<Setting<'_>> {
-        let (frozen, incumbent) = (self.frozen.as_ref()?, self.incumbent.as_ref()?);
-        Some(Setting {
-            spec: &self.spec,
-            frozen,
-            incumbent: &incumbent.version,
-            diagnosis: &incumbent.diagnosis,
-            tried: &self.tried,
-            most: 1,
-        })
-    }
-
-    /// Device time of the technique's last iteration over that of the last prompt race, where both were measured.
-    fn cost_of(&self, technique: Technique) -> Option<f64> {
-        let seconds = |wanted: Technique| {
-            let of = self.view.iterations.iter().rev().find(|view| view.technique == wanted.name());
-            of.map(|view| view.spend.device_seconds).filter(|seconds| *seconds > 0.0)
-        };
-        Some(seconds(technique)? / seconds(Technique::Prompt)?)
-    }
-
     pub(super) fn begin_iteration(
         &mut self,
         technique: Technique,
@@ -276,7 +224,11 @@ impl Books {
         self.view.iteration_workflow = workflow;
     }
 
-    pub(super) fn end_iteration(&mut self, technique: Technique, outcome: IterationOutcome) -> Vec<Record> {
+    pub(super) fn end_iteration(
+        &mut self,
+        technique: Technique,
+        mut outcome: IterationOutcome,
+    ) -> Vec<Record> {
         let mut records = vec![Record::Iteration {
             number: outcome.view.number,
             technique: technique.name().to_owned(),
@@ -286,8 +238,11 @@ impl Books {
         self.budget.book(outcome.spend);
         self.view.jobs += outcome.jobs;
         self.view.busy_seconds += outcome.busy_seconds;
-        self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
-        self.view.measurements.extend(outcome.measurements.iter().cloned());
+        outcome.view.spend = outcome.view.spend.plus(std::mem::take(&mut self.carried));
+        // An iteration that runs again measures again what it had measured.
+        let is_new = |point: &&Measurement| !self.view.measurements.contains(point);
+        let new: Vec<Measurement> = outcome.measurements.iter().filter(is_new).cloned().collect();
+        self.view.measurements.extend(new);
         let decisions = outcome
             .decisions
             .into_iter()
@@ -295,13 +250,19 @@ impl Books {
         self.view.decisions.extend(decisions);
         self.exhausted = outcome.stopped_by;
         self.problem = outcome.problem;
-        if let Some(finalist) = outcome.finalist {
-            let label = finalist_label(&outcome.view, &finalist);
-            records.push(version_row(&finalist, &label));
-            if outcome.verdict == Verdict::Pass {
-                let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
-                self.promote(technique, finalist, label, dev, outcome.finalist_results);
-            }
+        let label = outcome.finalist.as_ref().map(|finalist| finalist_label(&outcome.view, finalist));
+        if let (Some(finalist), Some(label)) = (&outcome.finalist, &label) {
+            records.push(version_row(finalist, label));
+        }
+        if outcome.stopped_by.is_some_and(|resource| self.asks_about(resource)) {
+            self.is_cut_short = true;
+            self.view.iterations.push(outcome.view);
+            return records;
+        }
+        self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
+        if let (Verdict::Pass, Some(finalist), Some(label)) = (outcome.verdict, outcome.finalist, label) {
+            let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
+            self.promote(technique, finalist, label, dev, outcome.finalist_results);
         }
         if outcome.verdict != Verdict::Pass {
             self.reject(technique);
@@ -342,88 +303,6 @@ impl Books {
             known.rejected_for.extend(priority(known, &diagnosis, reading).map(|priority| priority.category));
             known.rejections += 1;
         }
-    }
-
-    /// Pays for a look at the locked test.
-    pub(super) fn open_look(&mut self) -> Result<(SystemVersion, Admission), Halt> {
-        let version = self.incumbent()?.version.clone();
-        let digest = version.digest();
-        let ledger =
-            self.ledger.as_mut().ok_or_else(|| Halt::Problem("there is no test ledger".to_owned()))?;
-        let admission = ledger.open(&digest).map_err(|error| Halt::Problem(error.to_string()))?;
-        Ok((version, admission))
-    }
-
-    /// Writes down what a look found, and what of it may be shown.
-    pub(super) fn answer_look(
-        &mut self,
-        candidate: &SystemVersion,
-        alpha: Alpha,
-        found: Grades,
-        files: &mut Vec<ArtifactRef>,
-        start: (Grades, Vec<ArtifactRef>),
-    ) -> Result<Vec<Record>, Halt> {
-        let (before, before_files) = start;
-        let criteria = gate::judge(&self.spec.scope.success, &found, alpha);
-        let verdict = gate::verdict(&criteria);
-        let is_start = self.frozen()?.system == *candidate;
-        let paired = (!is_start).then(|| gate::compare(&before.passed, &found.passed, alpha));
-        let finding = LookFinding {
-            score: proportion(crate::race::count(&found.passed), found.n()),
-            criteria: criteria.clone(),
-            paired,
-            verdict,
-        };
-        let digest = candidate.digest();
-        let ledger =
-            self.ledger.as_mut().ok_or_else(|| Halt::Problem("there is no test ledger".to_owned()))?;
-        let look = ledger.answer(&digest, finding).map_err(|error| Halt::Problem(error.to_string()))?;
-        let number = ledger.looks_used();
-        let test_data = Some(ledger.test_data().clone());
-        let is_shown = look.disclosed().is_some();
-        let label = self.incumbent()?.label.clone();
-        let mut shown = Vec::new();
-        let mut records = Vec::new();
-        if is_shown {
-            let mut show = |label: &str, version: Digest, grades: &Grades, results: Vec<ArtifactRef>| {
-                let point = Point { iteration: self.view.iteration, split: "test", label, version };
-                let measurement = dispatch::measurement(point, grades);
-                records.push(Record::Evaluation { measurement: measurement.clone(), results });
-                shown.push(measurement);
-            };
-            show(&label, digest.clone(), &found, std::mem::take(files));
-            if !is_start {
-                let start = self.frozen.as_ref().map(|frozen| frozen.system.digest());
-                show("start", start.unwrap_or_else(|| digest.clone()), &before, before_files);
-            }
-        }
-        self.view.measurements.extend(shown.iter().cloned());
-        if let Some(incumbent) = &mut self.incumbent {
-            incumbent.gate = Some(verdict);
-        }
-        let looks = self.spec.gate.test_looks;
-        let why = format!(
-            "look {number} of {looks} at the locked test, at level {:.3}: {}",
-            alpha.get(),
-            match verdict {
-                Verdict::Pass => "every criterion is shown",
-                Verdict::Fail => "at least one criterion is refuted",
-                Verdict::Inconclusive => "no criterion is refuted and not every one is shown",
-            }
-        );
-        let decision = Decision::Gate {
-            candidate: digest,
-            test_data,
-            look: number,
-            looks,
-            alpha,
-            criteria,
-            paired,
-            verdict,
-            shown,
-        };
-        self.decide(decision, why);
-        Ok(records)
     }
 
     pub(super) fn stop(&mut self, reason: StopReason, now: f64) {
@@ -512,5 +391,7 @@ fn first_view(input: &LifecycleInput, now: f64) -> RunView {
         jobs: 0,
         busy_seconds: 0.0,
         stop: None,
+        questions: Vec::new(),
+        remarks: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod assertion;
 mod model;
+mod people;
 mod rollout;
 mod rules;
 mod scope;
@@ -45,6 +46,7 @@ impl Checker<'_> {
         let resources = self.resources(raw.resources.unwrap_or_default());
         let deploy = raw.deploy.map(|deploy| self.deploy(deploy));
         let monitor = raw.monitor.map(|monitor| self.monitor(monitor));
+        let people = self.people(raw.people.unwrap_or_default());
         Some(ProjectSpec {
             name: name?,
             description: raw.description.unwrap_or_default(),
@@ -60,6 +62,7 @@ impl Checker<'_> {
             resources,
             deploy: all_or_none(deploy)?,
             monitor,
+            people,
         })
     }
 

@@ -6,7 +6,7 @@ use empiric_schema::decision::Decision;
 use empiric_schema::job::{CHUNKS_FILE, CLUSTERS_FILE, ClusterParams, JobKind, PROBES_FILE, ProbeParams};
 
 use super::Books;
-use crate::diagnosis::{defects, rows, to_probe};
+use crate::diagnosis::{rows, suspects, to_probe};
 use crate::dispatch::Halt;
 use crate::loop_step::{Step, loop_step};
 use crate::technique::{diagnosis_index, models_to_probe};
@@ -87,7 +87,7 @@ impl Books {
         let summary = outcome.findings.diagnosis.clone().unwrap_or_default();
         let rows = rows(&summary, positions);
         incumbent.diagnosis = rows.clone();
-        self.problem = self.problem.take().or_else(|| defects(&rows));
+        (self.suspects, self.probed) = suspects(&summary, positions);
         let (version, failures) = (incumbent.version.digest(), failing(&incumbent.dev.passed));
         let why = match rows.first() {
             Some(row) => format!("most of what fails is put down to: {}", row.category.words()),
