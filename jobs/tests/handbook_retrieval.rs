@@ -124,10 +124,11 @@ fn every_document_of_the_handbook_is_read() {
 
 #[test]
 fn words_find_the_right_document_for_most_questions() {
-    for max_words in SIZES {
+    // Measured were 0.73, 0.81 and 0.85.
+    for (max_words, least) in SIZES.into_iter().zip([0.68, 0.75, 0.79]) {
         println!("at most {max_words} words");
         let summary = Index::lexical(&chunks(max_words)).measure(Ranking::Lexical, &dev());
-        assert!(summary.items > 80 && summary.recall[1] > 0.6, "{summary:?}");
+        assert!(summary.items > 80 && summary.recall[1] > least, "{summary:?}");
     }
 }
 

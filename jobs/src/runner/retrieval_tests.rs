@@ -160,7 +160,7 @@ fn dense_scores_are_cosines_and_do_not_depend_on_company() {
     let questions = ["Where do I park?", "When is pay day?", "Zzz?"].map(Question::from);
     let together = answerer.passages(&questions, 4).unwrap();
     for (question, passages) in questions.iter().zip(&together) {
-        assert!(passages.iter().all(|passage| (-1.0..=1.0).contains(&passage.score)));
+        assert!(passages.iter().all(|passage| passage.score.abs() < 1.0001));
         let alone = answerer.passages(&[*question], 4).unwrap().remove(0);
         for (one, other) in alone.iter().zip(passages) {
             assert!((one.score - other.score).abs() < 1e-5);
