@@ -23,6 +23,8 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod probe_tests;
 #[cfg(test)]
+mod retrieval_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod training_tests;
