@@ -70,8 +70,10 @@ impl Passages {
         if let Some(gold) = by_answer() {
             return (Some(gold), None);
         }
-        let reckoned = |chunk: &&Chunk| Some((Some(*chunk), Some(Work::searched(item, &chunk.passage())?)));
-        let found = ranked.iter().find_map(|chunk| reckoned(chunk));
+        let found = ranked.iter().find_map(|chunk| {
+            let work = Work::searched(item, &chunk.passage())?;
+            Some((Some(*chunk), Some(work)))
+        });
         found.unwrap_or((ranked.first().copied(), None))
     }
 

@@ -145,7 +145,7 @@ fn is_alike(one: &Token, other: &Token) -> bool {
         (Value::Number(one), Value::Number(other)) => is_equal(*one, *other),
         // A unit that stands beside no number is a word.
         (Value::Unit(unit), Value::Word(word)) | (Value::Word(word), Value::Unit(unit)) => {
-            unit::of_word(word) == Some(unit)
+            unit::of_word(word) == Some(*unit)
         }
         (one, other) => one == other,
     }
