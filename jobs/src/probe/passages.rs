@@ -90,7 +90,11 @@ pub(crate) fn holds_answer(text: &[Token], item: &Item) -> bool {
     item.expected.alternatives().iter().any(|answer| holds(text, &tokens(answer)))
 }
 
+/// Whether all the numbers stand in the text. Pence are pounds too: `0.31` is `31 pence`.
 fn has_all(text: &[Token], numbers: &[f64]) -> bool {
     let found: Vec<Quantity> = quantities(text).collect();
-    numbers.iter().all(|number| found.iter().any(|quantity| quantity.is(*number)))
+    let is = |quantity: &Quantity, number: f64| {
+        quantity.is(number) || quantity.unit == Some("pence") && quantity.is(number * 100.0)
+    };
+    numbers.iter().all(|number| found.iter().any(|quantity| is(quantity, *number)))
 }
