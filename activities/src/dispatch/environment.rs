@@ -22,11 +22,11 @@ pub(super) const FOLDER: &str = "EMPIRIC_JOB_DIR";
 /// them.
 pub(super) fn key_variables(job: &JobSpec) -> Vec<&str> {
     let keys = job.endpoints().into_iter().filter_map(|endpoint| endpoint.api_key.as_ref());
-    let variable = |key| match key {
-        &SecretRef::Env(ref name) => Some(name.as_str()),
-        &SecretRef::File(_) => None,
-    };
-    keys.filter_map(variable).collect()
+    let variables = keys.filter_map(|key| match key {
+        SecretRef::Env(name) => Some(name.as_str()),
+        SecretRef::File(_) => None,
+    });
+    variables.collect()
 }
 
 /// Those of the variables that a job may see; `keys` are some that it needs besides.

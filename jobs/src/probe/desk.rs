@@ -10,7 +10,6 @@ use super::case::{Case, Gold, Shown};
 use super::lenient::LenientGrader;
 use super::passages::{Passages, holds_answer};
 use super::recheck::Recheck;
-use super::work::Work;
 use crate::grade::GradeError;
 
 /// Who reads recorded answers again.
@@ -44,10 +43,9 @@ impl<'a> Desk<'a> {
         let mut case = Case::new(item, recorded);
         self.read_again(&mut case)?;
         if case.is_open() {
-            case.work = Work::tagged(item);
-            case.gold = self.gold(item, recorded, case.work.as_ref());
-            let gold = case.gold.as_ref();
-            case.work = case.work.or_else(|| Work::searched(item, &gold?.chunk.passage()));
+            let (gold, work) = self.passages.gold(item);
+            case.gold = gold.map(|chunk| self.gold(item, recorded, chunk.clone()));
+            case.work = work;
         }
         Ok(case)
     }
@@ -77,13 +75,12 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn gold(&self, item: &Item, recorded: &ItemResult, work: Option<&Work>) -> Option<Gold> {
-        let chunk = self.passages.gold(item, work)?.clone();
+    fn gold(&self, item: &Item, recorded: &ItemResult, chunk: Chunk) -> Gold {
         let shown = match self.looked_up {
             None => Shown::NeverLookedUp,
             Some(looked_up) => self.shown(item, &chunk, recorded, looked_up),
         };
-        Some(Gold { chunk, shown })
+        Gold { chunk, shown }
     }
 
     /// A shown passage is as good as the gold one if it is of a named document and holds the answer too: the

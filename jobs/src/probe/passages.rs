@@ -52,19 +52,36 @@ impl Passages {
         item.documents.iter().all(|document| self.by_document.contains_key(document))
     }
 
-    /// The chunk of the item's documents that holds an accepted answer, or the numbers that it is reckoned
-    /// from; among several, and without any, the one most like the question.
-    pub(crate) fn gold(&self, item: &Item, work: Option<&Work>) -> Option<&Chunk> {
-        let named = self.named(item);
-        let texts: Vec<String> = named.iter().map(|chunk| chunk.passage()).collect();
-        let ranked = Bm25::new(&texts).ranked(&item.input);
-        let read: Vec<Vec<Token>> = texts.iter().map(|text| tokens(text)).collect();
-        let first = |fits: &dyn Fn(&[Token]) -> bool| ranked.iter().find(|scored| fits(&read[scored.place]));
-        let operands = work.map(|work| work.from_passage.as_slice()).filter(|numbers| !numbers.is_empty());
-        let by_work = || operands.and_then(|numbers| first(&|text| has_all(text, numbers)));
+    /// The chunk of the item's documents that the answer comes from, and the reckoning where it takes one: the
+    /// chunk that holds the numbers of the item's tag, or an accepted answer, or a number from which it can
+    /// be reckoned. Among several, and without any, the one most like the question.
+    pub(crate) fn gold(&self, item: &Item) -> (Option<&Chunk>, Option<Work>) {
+        let ranked = self.ranked(item);
+        let first = |fits: &dyn Fn(&[Token]) -> bool| {
+            ranked.iter().find(|chunk| fits(&tokens(&chunk.passage()))).copied()
+        };
         let by_answer = || first(&|text| holds_answer(text, item));
-        let best = by_work().or_else(by_answer).or(ranked.first());
-        best.map(|scored| named[scored.place])
+        if let Some(work) = Work::tagged(item) {
+            let by_work =
+                || first(&|text| !work.from_passage.is_empty() && has_all(text, &work.from_passage));
+            let gold = by_work().or_else(by_answer).or(ranked.first().copied());
+            return (gold, Some(work));
+        }
+        if let Some(gold) = by_answer() {
+            return (Some(gold), None);
+        }
+        let found = ranked.iter().find_map(|chunk| {
+            let work = Work::searched(item, &chunk.passage())?;
+            Some((Some(*chunk), Some(work)))
+        });
+        found.unwrap_or((ranked.first().copied(), None))
+    }
+
+    /// The chunks of the item's documents, the one most like the question first.
+    fn ranked(&self, item: &Item) -> Vec<&Chunk> {
+        let named = self.named(item);
+        let ranked = Bm25::new(named.iter().map(|chunk| chunk.passage())).ranked(&item.input);
+        ranked.into_iter().map(|scored| named[scored.place]).collect()
     }
 }
 
@@ -73,7 +90,11 @@ pub(crate) fn holds_answer(text: &[Token], item: &Item) -> bool {
     item.expected.alternatives().iter().any(|answer| holds(text, &tokens(answer)))
 }
 
+/// Whether all the numbers stand in the text. Pence are pounds too: `0.31` is `31 pence`.
 fn has_all(text: &[Token], numbers: &[f64]) -> bool {
     let found: Vec<Quantity> = quantities(text).collect();
-    numbers.iter().all(|number| found.iter().any(|quantity| quantity.is(*number)))
+    let is = |quantity: &Quantity, number: f64| {
+        quantity.is(number) || quantity.unit == Some("pence") && quantity.is(number * 100.0)
+    };
+    numbers.iter().all(|number| found.iter().any(|quantity| is(quantity, *number)))
 }

@@ -3,6 +3,7 @@
 //! In doubt it does not: a wrong answer that is taken for a matter of form would send the loop the wrong way.
 
 use super::token::{Gap, Token, Value, tokens};
+use super::unit;
 
 /// Numbers closer together than this are equal.
 const ROUNDING: f64 = 1e-9;
@@ -142,6 +143,10 @@ fn windows<'a>(text: &'a [Token], phrase: &'a [Token]) -> impl Iterator<Item = u
 fn is_alike(one: &Token, other: &Token) -> bool {
     match (&one.value, &other.value) {
         (Value::Number(one), Value::Number(other)) => is_equal(*one, *other),
+        // A unit that stands beside no number is a word.
+        (Value::Unit(unit), Value::Word(word)) | (Value::Word(word), Value::Unit(unit)) => {
+            unit::of_word(word) == Some(*unit)
+        }
         (one, other) => one == other,
     }
 }
