@@ -1,5 +1,9 @@
 //! Many texts to their vectors: sorted by length, in passes of bounded size.
 
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::VECTORS_TENSOR;
 use super::bert::Bert;
 use super::config::BertConfig;
 use super::error::EmbedError;
@@ -33,6 +37,16 @@ impl Vectors {
     /// The vectors in the order of the texts.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.dimensions)
+    }
+
+    /// A file with one tensor, [`VECTORS_TENSOR`]: `[texts, dimensions]` of 32-bit floats.
+    ///
+    /// # Errors
+    /// Sizes that do not fit each other.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, SafeTensorError> {
+        let bytes: Vec<u8> = self.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![self.rows().len(), self.dimensions], &bytes)?;
+        safetensors::serialize([(VECTORS_TENSOR, view)], None)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::job::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
-use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, TensorView};
 
 use super::context::{Context, Done};
-use crate::embed::{EmbedObserver, EncoderPaths, SentenceEncoder, VECTORS_TENSOR, Vectors};
+use crate::embed::{EmbedObserver, EncoderPaths, SentenceEncoder, Vectors};
 use crate::error::JobError;
 use crate::items::read_lines;
 use crate::model::{Flow, Totals};
@@ -54,7 +52,8 @@ pub(super) fn leave_vectors(
     done: &mut Done,
     vectors: &Vectors,
 ) -> Result<(), JobError> {
-    let bytes = serialise(vectors)
+    let bytes = vectors
+        .to_safetensors()
         .map_err(|error| JobError::Panic(format!("the vectors cannot be serialised: {error}")))?;
     context.leave(done, VECTORS_FILE, &bytes, "application/x-safetensors")
 }
@@ -123,12 +122,4 @@ impl EmbedObserver for Run<'_> {
             }
         }
     }
-}
-
-/// The bytes of [`VECTORS_FILE`].
-fn serialise(vectors: &Vectors) -> Result<Vec<u8>, SafeTensorError> {
-    let bytes: Vec<u8> = vectors.values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let shape = vec![vectors.rows().len(), vectors.dimensions];
-    let view = TensorView::new(Dtype::F32, shape, &bytes)?;
-    safetensors::serialize([(VECTORS_TENSOR, view)], None)
 }

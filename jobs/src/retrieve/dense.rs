@@ -15,7 +15,6 @@ use crate::embed::{SentenceEncoder, VECTORS_TENSOR};
 #[derive(Debug, Clone)]
 pub struct Dense {
     encoder: Arc<SentenceEncoder>,
-    dimensions: usize,
     /// `[chunks, dimensions]`, each row of length 1.
     values: Vec<f32>,
 }
@@ -29,9 +28,8 @@ impl Dense {
         let malformed = |reason| RetrieveError::Vectors { path: path.to_owned(), reason };
         let bytes =
             std::fs::read(path).map_err(|source| RetrieveError::Read { path: path.to_owned(), source })?;
-        let dimensions = encoder.config().hidden;
-        let values = parse(&bytes, [chunks, dimensions]).map_err(malformed)?;
-        Ok(Self { encoder, dimensions, values })
+        let values = parse(&bytes, [chunks, encoder.config().hidden]).map_err(malformed)?;
+        Ok(Self { encoder, values })
     }
 
     /// For each question all chunks by falling cosine, equals in their order.
@@ -40,13 +38,13 @@ impl Dense {
     /// A question that the encoder cannot embed.
     pub fn ranked(&self, questions: &[&str]) -> Result<Vec<Vec<Scored>>, RetrieveError> {
         let vectors = self.encoder.embed(questions)?;
-        Ok(vectors.rows().map(|question| self.ranked_by(question)).collect())
+        Ok(vectors.rows().map(|question| nearest(&self.values, question)).collect())
     }
+}
 
-    fn ranked_by(&self, question: &[f32]) -> Vec<Scored> {
-        let chunks = self.values.chunks_exact(self.dimensions);
-        by_falling_score(chunks.map(|chunk| dot(chunk, question)).collect())
-    }
+/// The rows of a matrix by falling cosine with a vector; all have length 1.
+fn nearest(rows: &[f32], vector: &[f32]) -> Vec<Scored> {
+    by_falling_score(rows.chunks_exact(vector.len()).map(|row| dot(row, vector)).collect())
 }
 
 fn dot(one: &[f32], other: &[f32]) -> f64 {
@@ -69,5 +67,37 @@ fn parse(bytes: &[u8], shape: [usize; 2]) -> Result<Vec<f32>, String> {
     match values.iter().all(|value| value.is_finite()) {
         true => Ok(values),
         false => Err("it has a value that is not a number".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::embed::Vectors;
+
+    fn file(values: &[f32]) -> Vec<u8> {
+        Vectors { dimensions: 2, values: values.to_vec(), tokens: 0 }.to_safetensors().unwrap()
+    }
+
+    #[test]
+    fn rows_come_by_falling_cosine() {
+        let ranked = nearest(&[1.0, 0.0, 0.6, 0.8, 0.0, 1.0], &[0.6, 0.8]);
+        let found: Vec<(usize, f64)> =
+            ranked.iter().map(|scored| (scored.place, (scored.score * 1e4).round() / 1e4)).collect();
+        assert_eq!(found, [(1, 1.0), (2, 0.8), (0, 0.6)]);
+    }
+
+    #[test]
+    fn vectors_are_read_as_they_were_written() {
+        assert_eq!(parse(&file(&[1.0, 0.0, 0.6, 0.8]), [2, 2]).unwrap(), [1.0, 0.0, 0.6, 0.8]);
+    }
+
+    #[test]
+    fn vectors_of_another_index_or_without_numbers_are_refused() {
+        let whole = file(&[1.0, 0.0]);
+        let reason = parse(&whole, [2, 2]).unwrap_err();
+        assert!(reason.contains("F32 of shape [1, 2]; the chunks and the encoder need F32 of shape [2, 2]"));
+        assert!(parse(&file(&[f32::NAN, 0.0]), [1, 2]).unwrap_err().contains("not a number"));
+        assert!(parse(&whole[..whole.len() - 1], [1, 2]).is_err());
     }
 }

@@ -172,3 +172,52 @@ fn path<'a>(
     let missing = || RetrieveError::MissingInput { what, digest: artifact.digest.clone() };
     inputs.get(&artifact.digest).ok_or_else(missing)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &str) -> Chunk {
+        Chunk { document: "a.md".to_owned(), title: String::new(), text: text.to_owned() }
+    }
+
+    fn lexical(texts: &[&str]) -> Retriever {
+        let chunks: Vec<Chunk> = texts.iter().map(|text| chunk(text)).collect();
+        let ranker = Ranker::Lexical(Arc::new(Bm25::new(chunks.iter().map(Chunk::passage))));
+        Retriever { chunks: Arc::new(chunks), ranker }
+    }
+
+    #[test]
+    fn the_best_come_first_and_no_more_than_asked_for() {
+        let retriever = lexical(&["pay day", "car park", "park the bicycle"]);
+        let found = retriever.find(&["the park", "nothing"], 2).unwrap();
+        let places: Vec<u32> = found[0].passages.iter().map(|passage| passage.place).collect();
+        assert_eq!(places, [2, 1]);
+        assert_eq!(found[0].confidence, found[0].passages[0].score);
+        assert_eq!((found[1].confidence, found[1].passages.len()), (0.0, 2));
+    }
+
+    #[test]
+    fn fused_rankings_are_as_sure_as_the_nearest_vector() {
+        let retriever = lexical(&["a", "b", "c"]);
+        let scored = |place, score| Scored { place, score };
+        let words = [scored(1, 2.5), scored(0, 0.0), scored(2, 0.0)];
+        let vectors = [scored(2, 0.9), scored(1, 0.5), scored(0, 0.1)];
+        let found = retriever.fused(&words, &vectors, 3);
+        let found_places: Vec<u32> = found.passages.iter().map(|passage| passage.place).collect();
+        assert_eq!(found_places, [1, 2, 0], "a place among texts without the words says nothing");
+        assert_eq!(found.passages[0].score, 1.0 / 61.0 + 1.0 / 62.0);
+        assert_eq!(found.confidence, 0.9);
+    }
+
+    #[test]
+    fn chunks_that_are_none_are_named_by_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chunks.jsonl");
+        std::fs::write(&path, "\n").unwrap();
+        assert!(matches!(read_chunks(&path), Err(RetrieveError::Empty { .. })));
+        std::fs::write(&path, "{\"document\":\"a\"}\n").unwrap();
+        let Err(RetrieveError::Chunks(error)) = read_chunks(&path) else { panic!("it is no chunk") };
+        assert!(error.to_string().contains("chunks.jsonl:1: missing field `title`"), "{error}");
+    }
+}

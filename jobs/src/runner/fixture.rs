@@ -13,6 +13,7 @@ use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, Sy
 use tempfile::TempDir;
 
 use super::run;
+use crate::embed::tiny::TinyBert;
 use crate::model::tiny::TinyModel;
 
 pub(crate) const ITEMS: &str = r#"{"id":"a","input":"When is pay day?","expected":"zzzzzz","forbidden":["zzzzzz"]}
@@ -43,6 +44,34 @@ impl Job {
             BTreeMap::from([(reference(&weights).digest, weights), (reference(&items).digest, items)]);
         let spec = JobSpec { kind, seed: 1, repeat: 0, reserve: Spend::default() };
         Self { folder, file: JobFile { spec, inputs, outputs, attempt: 1, resume: None, threads: 2 } }
+    }
+
+    /// Adds an input with these bytes.
+    pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> ArtifactRef {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        let artifact = reference(&path);
+        self.file.inputs.insert(artifact.digest.clone(), path);
+        artifact
+    }
+
+    /// Adds a tiny random encoder.
+    pub(crate) fn add_encoder(&mut self) -> EncoderFiles {
+        let folder = TempDir::new().unwrap();
+        TinyBert::new(5).write(folder.path());
+        let mut add = |name: &str| self.add(name, &std::fs::read(folder.path().join(name)).unwrap());
+        EncoderFiles {
+            weights: add("model.safetensors"),
+            config: add("config.json"),
+            tokenizer: add("tokenizer.json"),
+            settings: Some(add("sentence_bert_config.json")),
+        }
+    }
+
+    /// Makes the job one of this kind.
+    pub(crate) fn become_kind(&mut self, kind: JobKind) {
+        self.file.outputs = kind.outputs().iter().map(|name| (*name).to_owned()).collect();
+        self.file.spec.kind = kind;
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

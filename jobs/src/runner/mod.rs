@@ -23,6 +23,8 @@ mod examples_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod retrieval_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod training_tests;

@@ -57,10 +57,10 @@ pub struct ToolUse {
 impl ToolUse {
     /// All artifacts that the tools read.
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
-        let table = |tool| match tool {
+        let tables = self.tools.iter().filter_map(|tool| match tool {
             Tool::Lookup { table, .. } => Some(table),
             Tool::Calculator | Tool::Dates | Tool::HttpGet { .. } => None,
-        };
-        self.tools.iter().filter_map(table).collect()
+        });
+        tables.collect()
     }
 }
