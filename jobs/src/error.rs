@@ -14,6 +14,7 @@ use crate::items::ItemsError;
 use crate::model::ModelError;
 use crate::retrieve::RetrieveError;
 use crate::retrieve::ingest::IngestError;
+use crate::tools::ToolError;
 use crate::train::TrainError;
 
 /// The resource whose amounts are small.
@@ -148,7 +149,7 @@ fn answer_class(error: &AnswerError) -> ExitClass {
         | AnswerError::Adapter { source: ModelError::Read { source, .. }, .. } => {
             read_class(source, ExitClass::InvalidInput)
         }
-        AnswerError::Endpoint(error) => error.class(),
+        AnswerError::Endpoint(error) | AnswerError::Tools(ToolError::Get(error)) => error.class(),
         AnswerError::Retrieve(error) => retrieve_class(error),
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
         AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,

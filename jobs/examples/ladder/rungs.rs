@@ -147,10 +147,10 @@ impl<'a> Ladder<'a> {
             "{name}: accuracy {passed:.3}, harm {harmful:.3}, {seconds:.1} s, {}",
             self.by_kind(&found.passed)
         ))?;
-        match found.retrieval {
-            Some(found) => say(&format!("  recall@1,3,5,10 {:?}", found.recall)),
-            None => Ok(()),
+        if let Some(found) = found.retrieval {
+            say(&format!("  recall@1,3,5,10 {:?}", found.recall))?;
         }
+        Ok(())
     }
 
     /// Accuracy by the items' first tag.

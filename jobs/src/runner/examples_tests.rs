@@ -64,7 +64,7 @@ fn examples_that_cannot_be_made_are_refused() {
         job.fails(ExitClass::InvalidInput, message);
     };
     check(|params| params.share = 0.0, "`share` is 0; expected more than 0 and at most 1");
-    check(|params| params.share = f64::NAN, "`job.json` is not a job file");
+    check(|params| params.share = f64::NAN, "job.json` is not a job file");
     check(|params| params.held_out = 1.0, "`held_out` is 1; expected at least 0 and less than 1");
     check(|params| params.variants = 0, "`variants` is 0; expected at least 1");
     check(|params| params.version.prompt.system = "x".repeat(600), "have more than 512 tokens");

@@ -13,6 +13,7 @@ mod routing;
 mod toolbox;
 mod worked;
 
+pub use calculator::CalculationError;
 pub use error::{CallError, ToolError};
 pub use toolbox::{Toolbox, Worked};
 pub(crate) use worked::{expression_numbers, has_calculator, shown_answer, worked_answer};
