@@ -78,6 +78,10 @@ impl<F: FnMut(&JobRequest) -> JobOutcome> Rehearsal<'_, F> {
         loop {
             if self.books.needs_diagnosis(self.input) {
                 self.diagnose()?;
+                // Nobody answers here: what people are always asked about ends it.
+                if let Some(question) = self.books.doubt() {
+                    return Err(Halt::Problem(question.text));
+                }
             }
             match self.books.next_step(self.input) {
                 Step::Improve(technique) => self.improve(technique)?,
