@@ -36,7 +36,7 @@ fn where_nothing_helps_false_promotions_stay_at_alpha() {
 
 #[test]
 fn a_level_that_is_too_lax_would_be_noticed() {
-    let tally = simulate(scenario(Mixture::NULL, 0.3), 30);
+    let tally = simulate(scenario(Mixture::NULL, 0.5), 60);
     assert!(exceeds(tally.false_promotions, 0.05), "{:?}", tally.false_promotions);
 }
 

@@ -124,7 +124,7 @@ fn an_index_has_the_chunks_and_counts_them() {
 #[test]
 fn documents_that_cannot_be_read_and_odd_sizes_are_invalid_input() {
     let mut job = fixture::evaluation();
-    let corpus = job.add("corpus.tar", &tar_of(&[("a.docx", b"PK")]));
+    let corpus = job.add("other.tar", &tar_of(&[("a.docx", b"PK")]));
     let whole = params(&mut job, 8);
     job.become_kind(JobKind::Index(Box::new(IndexParams { corpus, ..whole.clone() })));
     job.fails(ExitClass::InvalidInput, "the documents cannot be indexed: `a.docx` is of a kind");
@@ -210,7 +210,7 @@ fn where_nothing_fits_the_model_is_not_asked() {
     assert_eq!(results[0].answer, "I do not know.");
     assert!(results[0].passages.is_empty() && results[1].passages.len() == 2);
     assert_eq!(summary.retrieval.unwrap().items, 2);
-    let never = Abstain { below: f64::INFINITY, say: "No.".to_owned() };
+    let never = Abstain { below: 1e9, say: "No.".to_owned() };
     let (_, results) = indexed.evaluate(Retrieval { abstain: Some(never), ..retrieval });
     assert!(results.iter().all(|result| result.answer == "No."));
 }

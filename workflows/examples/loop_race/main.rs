@@ -105,83 +105,41 @@ fn compare_ways() -> Result<(), String> {
 fn table(recorded: &Recorded, candidates: usize, name: &str, first: impl Fn(usize, usize) -> usize) {
     println!("\n{candidates} candidates, {name}\n");
     println!(
-        "| seed | grid | race | same or no worse | generated tokens, grid | race | part | gate, grid | race |"
+        "| seed | grid | race | same or no worse | generated tokens, grid | race | part | all tokens, part | verdict, grid | race |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let rows: Vec<Row> = SEEDS.map(|seed| Row::new(recorded, candidates, seed, &first)).collect();
-    for row in &rows {
-        row.print();
-    }
-    let sum = |count: fn(&Row) -> u64| rows.iter().map(count).sum::<u64>();
-    println!(
-        "\nAll seeds: {:.3} of the generated tokens and {:.3} of all tokens; the same candidate in {}, one not shown \
-         to be worse in {}, the same version at the iteration's end in {} of {}.",
-        part(sum(|row| row.race.tokens.generated), sum(|row| row.grid.tokens.generated)),
-        part(sum(|row| row.race.tokens.all), sum(|row| row.grid.tokens.all)),
-        sum(|row| u64::from(row.race.index == row.grid.index)),
-        sum(|row| u64::from(row.agreement != Verdict::Fail)),
-        sum(|row| u64::from(row.ends[0] == row.ends[1])),
-        rows.len()
-    );
-}
-
-/// Both ways under one seed.
-struct Row {
-    seed: u64,
-    field: Vec<Answers>,
-    grid: Choice,
-    race: Choice,
-    /// The race's choice against the grid's over all items, two-sided at alpha.
-    agreement: Verdict,
-    verdicts: [Verdict; 2],
-    /// The version at the iteration's end; `None` is the incumbent.
-    ends: [Option<usize>; 2],
-}
-
-impl Row {
-    fn new(
-        recorded: &Recorded,
-        candidates: usize,
-        seed: u64,
-        first: &impl Fn(usize, usize) -> usize,
-    ) -> Self {
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let (mut grids, mut races, mut agreed) = (Tokens::default(), Tokens::default(), 0);
+    for seed in SEEDS {
         let field = field(recorded, candidates, seed);
         let (race_items, confirm) = split_dev(recorded.items, RACE_SHARE, seed, &[]);
         let grid = grid(&field, &race_items);
         let race = race(&field, &race_items, first(field.len(), race_items.len()));
-        let agreement = compare(&field[grid.index].passed, &field[race.index].passed, ALPHA.half()).verdict;
-        let verdicts = [&grid, &race].map(|choice| verdict(recorded, &field[choice.index], &confirm));
-        let end = |choice: &Choice, verdict: Verdict| (verdict == Verdict::Pass).then_some(choice.index);
-        let ends = [end(&grid, verdicts[0]), end(&race, verdicts[1])];
-        Self { seed, field, grid, race, agreement, verdicts, ends }
-    }
-
-    fn print(&self) {
-        let named = |choice: &Choice| {
-            format!("{} ({} pass)", choice.index + 1, count(&self.field[choice.index].passed))
-        };
+        let agreement = agreement(&field, &grid, &race);
+        agreed += u32::from(agreement != Verdict::Fail);
+        let [grid_verdict, race_verdict] =
+            [&grid, &race].map(|choice| verdict(recorded, &field[choice.index], &confirm));
         println!(
-            "| {} | {} | {} | {} | {} | {} | {:.2} | {:?} | {:?} |",
-            self.seed,
-            named(&self.grid),
-            named(&self.race),
-            self.words(),
-            self.grid.tokens.generated,
-            self.race.tokens.generated,
-            part(self.race.tokens.generated, self.grid.tokens.generated),
-            self.verdicts[0],
-            self.verdicts[1],
+            "| {seed} | {} | {} | {} | {} | {} | {:.2} | {:.2} | {grid_verdict:?} | {race_verdict:?} |",
+            named(&field, &grid),
+            named(&field, &race),
+            words(&grid, &race, agreement),
+            grid.tokens.generated,
+            race.tokens.generated,
+            part(race.tokens.generated, grid.tokens.generated),
+            part(race.tokens.all, grid.tokens.all),
         );
-    }
-
-    fn words(&self) -> &'static str {
-        match (self.grid.index == self.race.index, self.agreement) {
-            (true, _) => "same",
-            (false, Verdict::Fail) => "worse",
-            (false, Verdict::Pass) => "better",
-            (false, Verdict::Inconclusive) => "no worse",
+        for (sum, one) in [(&mut grids, grid.tokens), (&mut races, race.tokens)] {
+            sum.generated += one.generated;
+            sum.all += one.all;
         }
     }
+    println!(
+        "\nAll seeds: {:.3} of the generated tokens, {:.3} of all tokens, the same choice or none shown to be worse in \
+         {agreed} of {}.",
+        part(races.generated, grids.generated),
+        part(races.all, grids.all),
+        SEEDS.count()
+    );
 }
 
 /// So many of the candidates, drawn by the seed, the cheapest first as they were recorded.
@@ -222,11 +180,29 @@ fn race(field: &[Answers], items: &[u32], first: usize) -> Choice {
     Choice { index: race.finalist().unwrap_or_default(), tokens }
 }
 
+/// Whether the race's choice is shown to be worse than the grid's over all items, two-sided at alpha.
+fn agreement(field: &[Answers], grid: &Choice, race: &Choice) -> Verdict {
+    compare(&field[grid.index].passed, &field[race.index].passed, ALPHA.half()).verdict
+}
+
 /// What the gate says of a choice on the items that did not choose it.
 fn verdict(recorded: &Recorded, choice: &Answers, confirm: &[u32]) -> Verdict {
     let [before, after] = [&recorded.incumbent, choice].map(|answers| select(&answers.passed, confirm));
     let PairedEvidence { verdict, .. } = compare(&before, &after, ALPHA);
     verdict
+}
+
+fn named(field: &[Answers], choice: &Choice) -> String {
+    format!("{} ({} pass)", choice.index + 1, count(&field[choice.index].passed))
+}
+
+fn words(grid: &Choice, race: &Choice, agreement: Verdict) -> &'static str {
+    match (grid.index == race.index, agreement) {
+        (true, _) => "same",
+        (false, Verdict::Fail) => "worse",
+        (false, Verdict::Pass) => "better",
+        (false, Verdict::Inconclusive) => "no worse",
+    }
 }
 
 fn part(some: u64, all: u64) -> f64 {

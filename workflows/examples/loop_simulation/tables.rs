@@ -7,15 +7,14 @@ use super::tally::{GAINS, Share, Tally};
 /// False promotions and false promises.
 pub fn errors(rows: &[(&str, &Tally)]) {
     println!(
-        "| projects | false promotions of finalists that are not better | in the first comparison of a run | projects with one | \
+        "| projects | false promotions of finalists that are not better | projects with one | \
          looks passed of versions that break the promise | broken promises among successes |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|");
     for (name, tally) in rows {
         println!(
-            "| {name} | {} | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} |",
             share(tally.false_promotions),
-            share(tally.first_comparisons),
             share(tally.misled),
             share(tally.false_passes),
             share(tally.broken_promises)

@@ -67,8 +67,6 @@ pub struct Tally {
     pub projects: u32,
     /// Promotions of finalists that are not better, of all such finalists.
     pub false_promotions: Share,
-    /// Of them the first comparison of each run.
-    pub first_comparisons: Share,
     /// Projects with at least one.
     pub misled: Share,
     /// Promotions by true gain, see [`GAINS`].
@@ -142,7 +140,7 @@ impl Tally {
     }
 
     fn take_promotions(&mut self, view: &RunView, truth: &BTreeMap<Digest, f64>) {
-        let (mut is_misled, mut is_first) = (false, true);
+        let mut is_misled = false;
         for record in &view.decisions {
             let Decision::Promote { candidate, incumbent, evidence, .. } = &record.decision else { continue };
             let gain = truth[candidate] - truth[incumbent];
@@ -151,11 +149,7 @@ impl Tally {
             if gain <= ROUNDING {
                 self.false_promotions.add(is_promoted);
                 is_misled |= is_promoted;
-                if is_first {
-                    self.first_comparisons.add(is_promoted);
-                }
             }
-            is_first = false;
         }
         self.misled.add(is_misled);
     }

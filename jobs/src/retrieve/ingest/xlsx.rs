@@ -57,7 +57,11 @@ mod tests {
 <row r="3"><c r="B3" t="inlineStr"><is><t>H1 &amp; H2</t></is></c><c r="C3"><v>12.94</v></c><c r="D3" s="1"><v>45383</v></c></row>
 </sheetData></worksheet>"#;
 
-    const PARTS: [(&str, &str); 4] = [
+    const PARTS: [(&str, &str); 5] = [
+        (
+            "_rels/.rels",
+            r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+        ),
         (
             "xl/workbook.xml",
             r#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Hourly" sheetId="1" r:id="rId1"/></sheets></workbook>"#,
