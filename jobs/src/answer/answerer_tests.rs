@@ -109,7 +109,7 @@ fn a_label_is_streamed_whole() {
         Flow::Continue
     };
     let answer = loaded.answerer.answer_stream(&Question::from("Where?"), &mut receive).unwrap().unwrap();
-    assert_eq!(pieces, [answer.text.clone()]);
+    assert_eq!(pieces, std::slice::from_ref(&answer.text));
     assert_eq!(said(&loaded)[0], answer.text);
 }
 

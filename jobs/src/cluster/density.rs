@@ -49,7 +49,7 @@ mod tests {
     /// Points around axes, normalised: the first number says which axis.
     fn points(axes: &[usize]) -> Vec<Vec<f32>> {
         let point = |(place, axis): (usize, &usize)| {
-            let mut vector = vec![0.0; 8];
+            let mut vector = [0.0; 8];
             vector[*axis] = 1.0;
             vector[7] = 0.01 * (place % 5) as f32;
             let length = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
