@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 
+use crate::model::DeviceChoice;
+
 /// Holds at most one loaded model, named by the digests of its files. A held model is shared and therefore
 /// never changed; whether the files still are what their digests say is checked before, by the runner.
 #[derive(Debug, Default)]
 pub struct ModelCache {
     held: Mutex<Option<Held>>,
+    device: DeviceChoice,
 }
 
 #[derive(Debug)]
@@ -19,6 +22,16 @@ struct Held {
 }
 
 impl ModelCache {
+    /// For models that answer on this device. The default is main memory.
+    pub fn on(device: DeviceChoice) -> Self {
+        Self { device, ..Self::default() }
+    }
+
+    /// Where models that answer are loaded to.
+    pub fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
     /// The model made of these files, as it was loaded before or as `load` gives it.
     ///
     /// # Errors
