@@ -9,7 +9,9 @@ use empiric_activities::adapters::database::Database;
 use empiric_activities::dispatch::{Drain, JobActivities, LocalDispatcher, LocalSettings};
 use empiric_activities::record::RecorderActivities;
 use empiric_activities::scope::ScopeActivities;
+use empiric_schema::job::DEVICE_VARIABLE;
 use empiric_schema::names::{QUEUE_CONTROL, QUEUE_JOBS_CPU};
+use empiric_schema::spec::ResourceSpec;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::Client;
@@ -160,8 +162,9 @@ impl Session {
             program.map_err(|source| CliError::File { action: "find", path: "empiric".into(), source })?;
         let mut settings = LocalSettings { warm: place.warm, ..LocalSettings::new(place.jobs(), program) };
         // Outside a project there is nothing to obey: the worker's machine is the limit.
-        let asked = place.spec().ok().and_then(|spec| spec.resources.cpus);
-        settings.threads = asked.map_or(settings.threads, |cpus| cpus.clamp(1, settings.threads));
+        let asked = place.spec().map(|spec| spec.resources).unwrap_or_default();
+        settings.threads = asked.cpus.map_or(settings.threads, |cpus| cpus.clamp(1, settings.threads));
+        settings.device = device_of_jobs(&asked);
         let jobs = place.jobs();
         let dispatcher = LocalDispatcher::open(settings, parts.store.clone()).await;
         let dispatcher =
@@ -221,6 +224,12 @@ impl Parts {
     async fn open(place: &Place) -> Result<Self, CliError> {
         Ok(Self { database: place.database().await?, store: place.store()? })
     }
+}
+
+/// Where jobs compute: what the worker was told, else the first device where the project asks for any.
+pub fn device_of_jobs(resources: &ResourceSpec) -> Option<String> {
+    let told = std::env::var(DEVICE_VARIABLE).ok();
+    told.or_else(|| resources.accelerators.as_ref().map(|_| "cuda".to_owned()))
 }
 
 /// A worker on a thread of its own: workflow futures cannot change threads.

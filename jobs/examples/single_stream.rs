@@ -105,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = ModelFiles { weights: path, ..ModelFiles::default() };
     let load = |weights| -> Result<(LoadedModel, f64), Box<dyn Error>> {
         let started = Instant::now();
-        let model = load_with(&files, LoadOptions { weights })?;
+        let model = load_with(&files, LoadOptions { weights, ..LoadOptions::default() })?;
         Ok((model, started.elapsed().as_secs_f64()))
     };
     let (exact, exact_load) = load(Precision::F32)?;

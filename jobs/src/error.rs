@@ -11,7 +11,7 @@ use crate::durable_file::WriteError;
 use crate::embed::EmbedError;
 use crate::grade::GradeError;
 use crate::items::ItemsError;
-use crate::model::ModelError;
+use crate::model::{DeviceError, ModelError};
 use crate::retrieve::RetrieveError;
 use crate::retrieve::ingest::IngestError;
 use crate::tools::ToolError;
@@ -84,6 +84,9 @@ pub enum JobError {
     /// The model cannot learn.
     #[error("the model cannot be trained")]
     Train(#[from] TrainError),
+    /// The device that the environment names cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// An output cannot be written.
     #[error("an output cannot be written")]
     Write(#[from] WriteError),
@@ -124,6 +127,7 @@ impl JobError {
             Self::Embed(error) => embed_class(error),
             Self::Ingest(_) => ExitClass::InvalidInput,
             Self::Train(error) => train_class(error),
+            Self::Device(_) => ExitClass::Config,
             Self::Write(error) => write_class(&error.source),
             Self::Budget { .. } => ExitClass::BudgetExhausted,
             Self::Panic(_) => ExitClass::BugOrUnknown,
@@ -152,8 +156,21 @@ fn answer_class(error: &AnswerError) -> ExitClass {
         AnswerError::Endpoint(error) | AnswerError::Tools(ToolError::Get(error)) => error.class(),
         AnswerError::Retrieve(error) => retrieve_class(error),
         AnswerError::Model(ModelError::Diverged) => ExitClass::Diverged,
-        AnswerError::Model(ModelError::Tensor(_)) => ExitClass::BugOrUnknown,
+        AnswerError::Load { source: ModelError::Device(_), .. } => ExitClass::Config,
+        AnswerError::Load { source: ModelError::Tensor(error), .. }
+        | AnswerError::Adapter { source: ModelError::Tensor(error), .. }
+        | AnswerError::Model(ModelError::Tensor(error)) => tensor_class(error),
         _ => ExitClass::InvalidInput,
+    }
+}
+
+/// The tensor library passes the names on that CUDA gives to its errors.
+fn tensor_class(error: &candle_core::Error) -> ExitClass {
+    const FULL: [&str; 2] = ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED"];
+    let text = error.to_string();
+    match FULL.iter().any(|name| text.contains(name)) {
+        true => ExitClass::GpuOom,
+        false => ExitClass::BugOrUnknown,
     }
 }
 
@@ -224,6 +241,24 @@ mod tests {
             error.sentence(),
             "an output cannot be written: cannot write `/out/results.jsonl`: no storage space"
         );
+    }
+
+    #[test]
+    fn a_full_device_has_its_own_class() {
+        let failed = |text: &str| {
+            let error = candle_core::Error::Msg(text.to_owned());
+            JobError::Answer(AnswerError::Model(ModelError::Tensor(error))).class()
+        };
+        let full = r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#;
+        assert_eq!(failed(full), ExitClass::GpuOom);
+        assert_eq!(failed("shape mismatch"), ExitClass::BugOrUnknown);
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_used_is_a_wrong_set_up() {
+        let error = JobError::from(DeviceError::Unknown("gpu".to_owned()));
+        assert_eq!(error.class(), ExitClass::Config);
+        assert!(error.sentence().contains("expected cpu, cuda, or cuda:N"), "{}", error.sentence());
     }
 
     #[test]

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 
+use crate::model::DeviceChoice;
+
 /// Holds at most one loaded model of each type: a language model and the encoder that finds its passages
 /// stand beside each other. A model is named by the digests of its files. What is held is shared and therefore
 /// never changed; whether the files still are what their digests say is checked before, by the runner.
 #[derive(Debug, Default)]
 pub struct ModelCache {
     held: Mutex<HashMap<TypeId, Held>>,
+    device: DeviceChoice,
 }
 
 #[derive(Debug)]
@@ -21,6 +24,16 @@ struct Held {
 }
 
 impl ModelCache {
+    /// For models that answer on this device. The default is main memory.
+    pub fn on(device: DeviceChoice) -> Self {
+        Self { device, ..Self::default() }
+    }
+
+    /// Where models that answer are loaded to.
+    pub fn device(&self) -> DeviceChoice {
+        self.device
+    }
+
     /// The model made of these files, as it was loaded before or as `load` gives it.
     ///
     /// # Errors

@@ -27,7 +27,8 @@ fn model(weights: Precision) -> LoadedModel {
         );
     };
     let files = ModelFiles { weights: path, ..ModelFiles::default() };
-    load_with(&files, LoadOptions { weights }).unwrap_or_else(|error| panic!("{error}"))
+    load_with(&files, LoadOptions { weights, ..LoadOptions::default() })
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn prompts(model: &LoadedModel) -> Vec<Vec<u32>> {

@@ -27,15 +27,19 @@ fn waiting_job() -> tempfile::TempDir {
 }
 
 fn start(folder: &Path) -> Child {
+    command(folder).spawn().unwrap()
+}
+
+fn command(folder: &Path) -> Command {
     let program: PathBuf = std::env::current_exe().unwrap();
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--exact", "job_process", "--nocapture"])
         .env(FOLDER, folder)
         .env("EMPIRIC_LIFELINE", "stdin")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stdout(Stdio::piped());
+    command
 }
 
 /// Opens the job file as its writer, which succeeds only once the job reads it: it is then up and listening.
@@ -80,4 +84,35 @@ fn a_job_ends_with_its_parent() {
     drain(&mut child);
     assert_eq!(child.wait().unwrap().code(), Some(ExitClass::Killed.code()));
     assert!(!folder.path().join(EXIT_FILE).exists());
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_job_on_a_device_that_the_program_was_not_built_for_says_what_to_do() {
+    use empiric_schema::budget::Spend;
+    use empiric_schema::job::DEVICE_VARIABLE;
+
+    let folder = tempfile::tempdir().unwrap();
+    let job = serde_json::json!({
+        "kind": "command", "argv": ["true"], "seed": 1, "reserve": Spend::default(),
+        "inputs": {}, "outputs": [], "attempt": 1, "threads": 1,
+    });
+    std::fs::write(folder.path().join(JOB_FILE), job.to_string()).unwrap();
+    let ended = |device: &str| {
+        let mut child = command(folder.path()).env(DEVICE_VARIABLE, device).spawn().unwrap();
+        drain(&mut child);
+        let code = child.wait().unwrap().code();
+        let exit: Exit =
+            serde_json::from_slice(&std::fs::read(folder.path().join(EXIT_FILE)).unwrap()).unwrap();
+        assert_eq!(code, Some(exit.class.code()));
+        exit
+    };
+    let refused = ended("cuda");
+    assert_eq!(refused.class, ExitClass::Config);
+    assert!(refused.message.contains("cargo build --release --features cuda"), "{}", refused.message);
+    let unknown = ended("gpu");
+    assert_eq!(unknown.class, ExitClass::Config);
+    assert!(unknown.message.contains("expected cpu, cuda, or cuda:N"), "{}", unknown.message);
+    // On the CPU the same job gets as far as its kind.
+    assert_eq!(ended("cpu").class, ExitClass::InvalidInput);
 }

@@ -137,3 +137,12 @@ fn a_batch_of_thirty_two_answers_as_a_batch_of_one() {
         .collect();
     assert_eq!(answers(&model, &prompts, 32, 8), answers(&model, &prompts, 1, 8));
 }
+
+#[test]
+fn the_path_for_devices_gives_the_same_tokens() {
+    let model = model();
+    let prompts: Vec<Vec<u32>> = GOLDEN.iter().map(Golden::prompt).collect();
+    let greedy: Vec<&[u32]> = GOLDEN.iter().map(|golden| golden.greedy).collect();
+    let on_device = model.onto(&candle_core::Device::Cpu).unwrap();
+    assert_eq!(answers(&on_device, &prompts, 4, 12), greedy);
+}

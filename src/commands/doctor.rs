@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use empiric_activities::adapters::source::SourceResolver;
 use empiric_activities::scope::ScopeActivities;
-use empiric_jobs::model::load;
+use empiric_jobs::model::{DeviceChoice, load};
 use empiric_schema::contract::FreezeRequest;
 use empiric_schema::id::RunId;
 use empiric_schema::job::Progress;
-use empiric_schema::spec::ProjectSpec;
+use empiric_schema::spec::{ProjectSpec, ResourceSpec};
 use serde::Serialize;
 
 use crate::cli::{Global, OutputFormat};
+use crate::compose::device_of_jobs;
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
@@ -60,7 +61,7 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     checks.push(server(global, place).await);
     checks.push(database(place).await);
     checks.push(disk(place));
-    checks.push(devices());
+    checks.push(devices(spec.map(|spec| spec.resources).unwrap_or_default()));
     match global.output {
         OutputFormat::Json => output::json(&checks),
         OutputFormat::Text => checks.iter().for_each(show),
@@ -223,9 +224,25 @@ fn disk(place: &Place) -> Check {
     }
 }
 
-fn devices() -> Check {
+/// Where jobs will compute. A device is opened as a job opens it.
+fn devices(resources: ResourceSpec) -> Check {
+    let name = "devices";
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-    Check::good("devices", format!("CPU with {threads} threads; jobs of this version use no accelerator"))
+    let choice =
+        device_of_jobs(&resources).map_or(Ok(DeviceChoice::Cpu), |text| text.parse::<DeviceChoice>());
+    let opened = choice.and_then(|choice| choice.open().map(|_| choice));
+    match opened {
+        Ok(DeviceChoice::Cpu) => Check::good(name, format!("CPU with {threads} threads")),
+        Ok(choice) => Check::good(
+            name,
+            format!("{choice} for models that answer; CPU with {threads} threads for the rest"),
+        ),
+        Err(error) => Check::bad(
+            name,
+            error.to_string(),
+            "unset `EMPIRIC_DEVICE` and leave out `resources.accelerators` to compute on the CPU",
+        ),
+    }
 }
 
 /// An error with its causes in one line.

@@ -155,6 +155,7 @@ impl Attempt<'_> {
             folder,
             token,
             threads: self.dispatcher.settings.threads,
+            device: self.dispatcher.settings.device.as_deref(),
             keys: environment::key_variables(&self.request.job),
             trace: trace::variables(),
             log: self.dispatcher.log_limits,

@@ -2,12 +2,22 @@
 
 use std::ffi::OsString;
 
-use empiric_schema::job::JobSpec;
+use empiric_schema::job::{DEVICE_VARIABLE, JobSpec};
 use empiric_schema::spec::SecretRef;
 
 /// Variables that pass from the worker to its jobs.
-const ALLOWED: [&str; 9] =
-    ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "RUST_LOG", "RUST_BACKTRACE", "NO_COLOR"];
+const ALLOWED: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "NO_COLOR",
+    "CUDA_VISIBLE_DEVICES",
+];
 /// Variables of the OpenTelemetry specification begin so.
 const TELEMETRY: &str = "OTEL_";
 
@@ -17,6 +27,11 @@ pub(super) const LIFELINE: (&str, &str) = ("EMPIRIC_LIFELINE", "stdin");
 pub(super) const THREADS: &str = "RAYON_NUM_THREADS";
 /// The job's folder, for programs that are not given it as an argument.
 pub(super) const FOLDER: &str = "EMPIRIC_JOB_DIR";
+
+/// The variable that names the device, for jobs that compute on one.
+pub(super) fn device(name: Option<&str>) -> Option<(String, OsString)> {
+    name.map(|name| (DEVICE_VARIABLE.to_owned(), name.into()))
+}
 
 /// The variables with the keys of the endpoints that a job asks. Only that job sees them, and no worker reads
 /// them.

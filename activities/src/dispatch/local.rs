@@ -42,6 +42,8 @@ pub struct LocalSettings {
     pub program: PathBuf,
     /// Threads that one job may use.
     pub threads: u32,
+    /// Where jobs compute, as [`empiric_schema::job::DEVICE_VARIABLE`] says it; `None` leaves them in main memory.
+    pub device: Option<String>,
     /// Time between the request to end and the kill.
     pub grace: Duration,
     /// Silence that a job is always allowed; the first line of progress may take five times as long.
@@ -60,6 +62,7 @@ impl LocalSettings {
             jobs_dir: jobs_dir.into(),
             program: program.into(),
             threads: u32::try_from(threads).unwrap_or(1),
+            device: None,
             grace: Duration::from_secs(5),
             silence: Duration::from_secs(120),
             look: Duration::from_millis(500),
@@ -77,6 +80,7 @@ impl LocalSettings {
             argv: vec![self.program.display().to_string(), "job".to_owned(), "serve".to_owned()],
             folder: self.jobs_dir.clone(),
             threads: self.threads,
+            device: self.device.clone(),
             grace: self.grace,
             look: self.look,
         }

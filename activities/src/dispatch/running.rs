@@ -27,6 +27,8 @@ pub(super) struct Launch<'a> {
     /// The attempt's token.
     pub(super) token: &'a str,
     pub(super) threads: u32,
+    /// Where it computes, if that is not main memory.
+    pub(super) device: Option<&'a str>,
     /// Variables of ours that the job needs besides those that all see.
     pub(super) keys: Vec<&'a str>,
     /// `TRACEPARENT` and `TRACESTATE`.
@@ -74,6 +76,7 @@ impl Launch<'_> {
     /// Starts the job as a process of its own.
     pub(super) fn cold(self, argv: &[String]) -> Result<Running, JobFailure> {
         let mut variables = vec![(environment::FOLDER.to_owned(), self.folder.into())];
+        variables.extend(environment::device(self.device));
         variables.extend(self.trace.iter().map(|(name, value)| (name.clone(), value.into())));
         let output = Output::default();
         let done = output.begin(self.log()?, None);

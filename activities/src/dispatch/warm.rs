@@ -14,6 +14,7 @@ use empiric_schema::job::JobKind;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::environment;
 use super::error::JobFailure;
 use super::memory::MemoryGauge;
 use super::output::Output;
@@ -43,6 +44,8 @@ pub(super) struct RunnerProgram {
     pub(super) argv: Vec<String>,
     pub(super) folder: PathBuf,
     pub(super) threads: u32,
+    /// Where their jobs compute, if that is not main memory.
+    pub(super) device: Option<String>,
     pub(super) grace: Duration,
     pub(super) look: Duration,
 }
@@ -155,7 +158,7 @@ impl RunnerProgram {
             token: &token,
             threads: self.threads,
             keys: Vec::new(),
-            variables: Vec::new(),
+            variables: environment::device(self.device.as_deref()).into_iter().collect(),
         };
         program.start(Output::default())
     }

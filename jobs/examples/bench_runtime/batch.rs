@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use empiric_jobs::model::{
-    Flow, Generated, GenerationOptions, LoadedModel, Observer, Totals, generate, load,
-};
+use empiric_jobs::model::{Flow, Generated, GenerationOptions, LoadedModel, Observer, Totals, generate};
 
 use crate::contract::{Arguments, Failure, Prompt, Report};
 
@@ -44,7 +42,7 @@ pub fn answer(
 
 /// Seconds for all answers, without loading.
 pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
-    let model = load(&arguments.model)?;
+    let model = arguments.load()?;
     let prompts: Vec<Vec<u32>> = arguments.lines::<Prompt>()?.into_iter().map(|line| line.tokens).collect();
     let started = Instant::now();
     let answers = answer(&model, &prompts, arguments, arguments.new_tokens)?.answers;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use empiric_jobs::model::{DeviceChoice, LoadOptions, LoadedModel, ModelFiles, load_with};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -50,6 +51,13 @@ impl Arguments {
             }
         }
         Ok(read)
+    }
+
+    /// Loads the model as 32-bit floats, onto the device that the environment names.
+    pub fn load(&self) -> Result<LoadedModel, Failure> {
+        let files = ModelFiles { weights: self.model.clone(), ..ModelFiles::default() };
+        let options = LoadOptions { device: DeviceChoice::from_environment()?, ..LoadOptions::default() };
+        Ok(load_with(&files, options)?)
     }
 
     /// The workload's lines.

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use empiric_jobs::model::load;
-
 use crate::batch::answer;
 use crate::contract::{Arguments, Failure, Prompt, Report};
 
@@ -11,7 +9,7 @@ use crate::contract::{Arguments, Failure, Prompt, Report};
 pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let prompts: Vec<Vec<u32>> = arguments.lines::<Prompt>()?.into_iter().map(|line| line.tokens).collect();
     let started = Instant::now();
-    let model = load(&arguments.model)?;
+    let model = arguments.load()?;
     let answers = answer(&model, &prompts[..1], arguments, 1)?.answers;
     Ok(Report::new(started, 1).with("answers", answers))
 }

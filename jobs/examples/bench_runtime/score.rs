@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use empiric_jobs::model::{
-    Candidates, Flow, Likelihood, Observer, ScoreOptions, Totals, TurnEnd, load, score,
-};
+use empiric_jobs::model::{Candidates, Flow, Likelihood, Observer, ScoreOptions, Totals, TurnEnd, score};
 
 use crate::contract::{Arguments, Failure, Prompt, Report};
 
@@ -36,7 +34,7 @@ fn candidates(line: Line) -> Candidates {
 
 /// Seconds for all labels of all prompts, without loading.
 pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
-    let model = load(&arguments.model)?;
+    let model = arguments.load()?;
     let candidates: Vec<Candidates> = arguments.lines()?.into_iter().map(candidates).collect();
     let options = ScoreOptions { batch: arguments.batch, end: TurnEnd::Ignored };
     let mut scores = Scores(vec![Vec::new(); candidates.len()]);

@@ -8,7 +8,7 @@ use crate::contract::{Arguments, Failure, Prompt, Report};
 /// Seconds for all new tokens but the first, which the pass over the prompt gives.
 pub fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let files = ModelFiles { weights: arguments.model.clone(), ..ModelFiles::default() };
-    let model = load_with(&files, LoadOptions { weights: Precision::Q8_0 })?;
+    let model = load_with(&files, LoadOptions { weights: Precision::Q8_0, ..LoadOptions::default() })?;
     let prompts: Vec<Vec<u32>> = arguments.lines::<Prompt>()?.into_iter().map(|line| line.tokens).collect();
     let collect = answer(&model, &prompts[..1], arguments, arguments.new_tokens)?;
     let decoding = collect.passes.get(1).ok_or("the answer has one token; there is nothing to measure")?;

@@ -45,7 +45,7 @@ impl Answerer {
         Self::load_cached(version, inputs, &ModelCache::default())
     }
 
-    /// As [`Self::load`], with weights that this process may have loaded already.
+    /// As [`Self::load`], with weights that this process may have loaded already, on its device.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -54,7 +54,8 @@ impl Answerer {
         inputs: &BTreeMap<Digest, PathBuf>,
         models: &ModelCache,
     ) -> Result<Self, AnswerError> {
-        Self::open(version, inputs, LoadOptions { weights: Precision::AsStored }, models)
+        let options = LoadOptions { weights: Precision::AsStored, device: models.device() };
+        Self::open(version, inputs, options, models)
     }
 
     /// As [`Self::load`], with weights kept as the options say.

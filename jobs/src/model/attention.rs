@@ -9,8 +9,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::config::{LANES, LlamaConfig};
+use super::error::ModelError;
 use super::kernels::{multiply_add as fused, softmax};
-use super::kv_cache::KvCache;
+use super::kv_cache::HostMemory;
 use super::llama::Segment;
 use super::rope::Rope;
 
@@ -28,7 +29,7 @@ pub(crate) struct Attention<'a> {
 
 /// Some neighbouring queries of one sequence, for some key heads.
 struct Block<'a> {
-    cache: &'a KvCache,
+    cache: &'a HostMemory,
     /// `[queries, query_width + 2 * kv_width]`
     qkv: &'a [f32],
     /// Position of the first query.
@@ -53,13 +54,16 @@ impl WithSimd for BlockWork<'_> {
 impl Attention<'_> {
     /// `qkv`: `[tokens, query_width + 2 * kv_width]`, the tokens of all segments in order.
     /// Returns `[tokens, query_width]`. The caches get the new keys and values, but not yet their length.
-    pub(crate) fn run(&self, qkv: &[f32], segments: &mut [Segment<'_>]) -> Vec<f32> {
-        self.store(qkv, segments);
+    ///
+    /// # Errors
+    /// A cache that a network on a device wrote to.
+    pub(crate) fn run(&self, qkv: &[f32], segments: &mut [Segment<'_>]) -> Result<Vec<f32>, ModelError> {
+        self.store(qkv, segments)?;
         let width = self.config.query_width();
         let mut output = vec![0.0; qkv.len() / self.row_width() * width];
-        let blocks = self.blocks(qkv, segments, &mut output);
+        let blocks = self.blocks(qkv, segments, &mut output)?;
         blocks.into_par_iter().for_each(|block| Arch::new().dispatch(BlockWork(self, block)));
-        output
+        Ok(output)
     }
 
     fn row_width(&self) -> usize {
@@ -67,27 +71,28 @@ impl Attention<'_> {
     }
 
     /// Puts rotated keys and values into the caches.
-    fn store(&self, qkv: &[f32], segments: &mut [Segment<'_>]) {
+    fn store(&self, qkv: &[f32], segments: &mut [Segment<'_>]) -> Result<(), ModelError> {
         let mut rest = qkv;
         let mut work = Vec::with_capacity(segments.len());
         for segment in segments {
             let (rows, after) = rest.split_at(segment.tokens.len() * self.row_width());
-            work.push((rows, segment));
+            work.push((rows, segment.cache.len(), segment.cache.host_mut()?));
             rest = after;
         }
-        work.into_par_iter().for_each(|(rows, segment)| self.store_segment(rows, segment.cache));
+        work.into_par_iter().for_each(|(rows, first, memory)| self.store_segment(rows, first, memory));
+        Ok(())
     }
 
-    fn store_segment(&self, rows: &[f32], cache: &mut KvCache) {
+    fn store_segment(&self, rows: &[f32], first: usize, memory: &mut HostMemory) {
         let size = self.config.head_dim;
         let mut rotated = vec![0.0; size];
         for (offset, row) in rows.chunks_exact(self.row_width()).enumerate() {
-            let position = cache.len() + offset;
+            let position = first + offset;
             let (keys, values) = row[self.config.query_width()..].split_at(self.config.kv_width());
             let heads = keys.chunks_exact(size).zip(values.chunks_exact(size));
             for (head, (key, value)) in heads.enumerate() {
                 self.rope.rotate(position, key, &mut rotated);
-                cache.write(self.layer, head, position, &rotated, value);
+                memory.write(self.layer, head, position, &rotated, value);
             }
         }
     }
@@ -97,7 +102,7 @@ impl Attention<'_> {
         qkv: &'b [f32],
         segments: &'b [Segment<'_>],
         output: &'b mut [f32],
-    ) -> Vec<Block<'b>> {
+    ) -> Result<Vec<Block<'b>>, ModelError> {
         let (width, row_width) = (self.config.query_width(), self.row_width());
         let heads = self.config.kv_heads;
         // Single tokens of few sequences fill the threads only head by head.
@@ -105,6 +110,7 @@ impl Attention<'_> {
         let mut blocks = Vec::new();
         let (mut qkv, mut output) = (qkv, output);
         for segment in segments {
+            let cache = segment.cache.host()?;
             let mut first = segment.cache.len();
             let end = first + segment.tokens.len();
             while first < end {
@@ -114,13 +120,13 @@ impl Attention<'_> {
                 let parts = if count == 1 { apart } else { 1 };
                 for (part, output) in here.chunks_exact_mut(count * width / parts).enumerate() {
                     let heads = part * heads / parts..(part + 1) * heads / parts;
-                    blocks.push(Block { cache: segment.cache, qkv: rows, first, heads, output });
+                    blocks.push(Block { cache, qkv: rows, first, heads, output });
                 }
                 (qkv, output) = (later_rows, later_output);
                 first += count;
             }
         }
-        blocks
+        Ok(blocks)
     }
 
     #[inline(always)]
@@ -282,6 +288,7 @@ fn multiply_add<S: Simd, const ROWS: usize, const WIDTH: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kv_cache::KvCache;
     use crate::model::tiny;
 
     fn noise(count: usize, seed: f32) -> Vec<f32> {
@@ -344,11 +351,11 @@ mod tests {
             Segment { tokens: &tokens[..36], cache: first, adapter: None },
             Segment { tokens: &tokens[..4], cache: second, adapter: None },
         ];
-        let start = attention.run(&packed, &mut segments);
+        let start = attention.run(&packed, &mut segments).unwrap();
         segments.iter_mut().for_each(|s| s.cache.advance(s.tokens.len()));
         segments.iter_mut().for_each(|s| s.tokens = &tokens[..1]);
         let last = [&long[36 * width..], &short[4 * width..]].concat();
-        let end = attention.run(&last, &mut segments);
+        let end = attention.run(&last, &mut segments).unwrap();
         let out = config.query_width();
         assert_close(&[&start[..36 * out], &end[..out]].concat(), &reference(&attention, &long));
         assert_close(&[&start[36 * out..], &end[out..]].concat(), &reference(&attention, &short));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::device::DeviceError;
+
 /// Why a model cannot be loaded or used.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -92,6 +94,12 @@ pub enum ModelError {
         /// Its place in the call.
         index: usize,
     },
+    /// A cache was written to by a network that keeps its keys and values elsewhere.
+    #[error("the cache holds what another network wrote: one in main memory and one on a device share none")]
+    OtherMemory,
+    /// The device that was asked for cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A tensor's bytes reach over the end of the file: the file was cut or its header lies.
     #[error("tensor `{tensor}` ends at byte {end}, but the file has {size}: it is truncated")]
     Truncated {

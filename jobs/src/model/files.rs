@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use candle_core::Device;
 use serde_json::Value;
 
 use super::adapter::{Adapter, AdapterBase};
 use super::chat::ChatTemplate;
+use super::device::DeviceChoice;
 use super::error::ModelError;
 use super::gguf::GgufFile;
 use super::linear::Precision;
@@ -40,6 +42,15 @@ impl LoadedModel {
         Self { adapter, ..self }
     }
 
+    /// The same model with its network and its adapter on this device (see [`Llama::onto`]).
+    ///
+    /// # Errors
+    /// The network is on a device already, or the device's memory is too small.
+    pub fn onto(self, device: &Device) -> Result<Self, ModelError> {
+        let adapter = self.adapter.as_deref().map(|adapter| adapter.onto(device)).transpose()?;
+        Ok(Self { llama: self.llama.onto(device)?, adapter: adapter.map(Arc::new), ..self })
+    }
+
     /// Loads an adapter in PEFT's layout for these weights. `name` is the model's: an adapter that names
     /// another base is refused.
     ///
@@ -52,7 +63,8 @@ impl LoadedModel {
         name: &str,
     ) -> Result<Arc<Adapter>, ModelError> {
         let base = AdapterBase { config: self.llama.config(), name };
-        Adapter::load(config, weights, base).map(Arc::new)
+        let adapter = Adapter::load(config, weights, base)?;
+        Ok(Arc::new(adapter.onto(self.llama.device())?))
     }
 }
 
@@ -61,6 +73,8 @@ impl LoadedModel {
 pub struct LoadOptions {
     /// How matrices are kept in memory, whatever the file has.
     pub weights: Precision,
+    /// Where they lie.
+    pub device: DeviceChoice,
 }
 
 /// Where a model's files lie.
@@ -87,8 +101,18 @@ pub fn load(path: &Path) -> Result<LoadedModel, ModelError> {
 /// Loads a model.
 ///
 /// # Errors
-/// Says which file, key or tensor is wrong, and what was expected. Damaged files never panic.
+/// Says which file, key or tensor is wrong, and what was expected. Damaged files never panic. A device that
+/// cannot be used is refused before anything is read.
 pub fn load_with(files: &ModelFiles, options: LoadOptions) -> Result<LoadedModel, ModelError> {
+    let device = options.device.open()?;
+    let model = load_host(files, options)?;
+    match device {
+        None => Ok(model),
+        Some(device) => model.onto(&device),
+    }
+}
+
+fn load_host(files: &ModelFiles, options: LoadOptions) -> Result<LoadedModel, ModelError> {
     let path = &files.weights;
     if path.is_dir() {
         return from_parts(files, shards_of_folder(path)?, options);

@@ -14,7 +14,7 @@ use super::tiny::{self, TinyModel};
 use super::*;
 
 const PROMPT: [u32; 12] = [1, 70, 71, 90, 75, 200, 33, 34, 35, 36, 37, 38];
-const SMALL: LoadOptions = LoadOptions { weights: Precision::Q8_0 };
+const SMALL: LoadOptions = LoadOptions { weights: Precision::Q8_0, device: DeviceChoice::Cpu };
 
 fn logits(model: &LoadedModel) -> Vec<f32> {
     let mut cache = KvCache::new(model.llama.config(), PROMPT.len());
@@ -172,7 +172,7 @@ fn weights_stay_as_stored_where_that_rounds_nothing() {
     {
         let weights = tiny.write_gguf(folder.path(), dtype);
         let expected = logits(&load(&weights).unwrap());
-        let options = LoadOptions { weights: Precision::AsStored };
+        let options = LoadOptions { weights: Precision::AsStored, ..LoadOptions::default() };
         let stored = load_with(&files(&weights, BTreeMap::new()), options).unwrap();
         let found = distance(&expected, &logits(&stored));
         assert!(found < 1e-5, "{dtype:?}: {found}");

@@ -24,7 +24,7 @@ const BASE: LlamaConfig = LlamaConfig {
 /// Loads a GGUF file.
 pub fn gguf(bytes: &[u8]) {
     let weights = if bytes.len().is_multiple_of(2) { Precision::F32 } else { Precision::Q8_0 };
-    drop(from_gguf(bytes.to_vec(), LoadOptions { weights }));
+    drop(from_gguf(bytes.to_vec(), LoadOptions { weights, ..LoadOptions::default() }));
 }
 
 /// Loads the weights of a safetensors file under the configuration.

@@ -1,5 +1,7 @@
 //! Rotary position embedding in half-rotation form (Su et al. 2021; the layout of Hugging Face's Llama).
 
+use candle_core::{Device, Tensor};
+
 use super::config::LlamaConfig;
 
 /// Cosines and sines by position: each `[positions, head_dim / 2]`.
@@ -25,6 +27,13 @@ impl Rope {
             }
         }
         Self { half, cosines, sines }
+    }
+
+    /// Cosines and sines by position, each `[positions, head_dim / 2]` on this device.
+    pub(crate) fn tables(&self, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+        let shape = (self.cosines.len() / self.half, self.half);
+        let table = |values: &[f32]| Tensor::from_slice(values, shape, device);
+        Ok((table(&self.cosines)?, table(&self.sines)?))
     }
 
     /// Rotates one head's vector (`head_dim` values) from `source` into `target`.

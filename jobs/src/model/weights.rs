@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::config::LlamaConfig;
 use super::error::ModelError;
+use super::host::{HostNetwork, Layer};
 use super::linear::{Embedding, Linear, Precision};
-use super::llama::{Layer, Llama};
+use super::llama::{Llama, Network};
 use super::q8::{Q8Matrix, RUN, Run};
 use super::rope::Rope;
 use super::safetensors::finite;
@@ -128,7 +129,8 @@ pub(crate) fn assemble(source: &dyn TensorSource, precision: Precision) -> Resul
     // Sizes are believed only after the tensors have shown them: the tables of a lie could be huge.
     let factors = source.rope_factors()?;
     let rope = Rope::new(&config, factors.as_deref(), config.context);
-    Ok(Llama { config, embedding, layers, norm, head, rope })
+    let network = HostNetwork { config, embedding, layers, norm, head, rope };
+    Ok(Llama { network: Network::Host(network) })
 }
 
 /// Reads parts in the precision that was asked for.

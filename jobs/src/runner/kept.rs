@@ -5,6 +5,7 @@ use empiric_schema::job::JobKind;
 
 use super::inputs::Verified;
 use crate::error::JobError;
+use crate::model::{DeviceChoice, DeviceError};
 use crate::model_cache::ModelCache;
 
 /// How many jobs the process runs.
@@ -23,16 +24,25 @@ pub(crate) struct Kept {
     pub(crate) models: ModelCache,
     pub(crate) verified: Verified,
     usage: Use,
+    /// Why the device that the environment names cannot be used.
+    refused: Option<DeviceError>,
 }
 
 impl Kept {
-    /// For a process that runs several jobs.
-    pub(crate) fn serving() -> Self {
-        Self { usage: Use::Serving, ..Self::default() }
+    /// For a process, with the device that its environment names.
+    pub(crate) fn new(usage: Use) -> Self {
+        let (device, refused) = match DeviceChoice::from_environment() {
+            Ok(device) => (device, None),
+            Err(error) => (DeviceChoice::default(), Some(error)),
+        };
+        Self { models: ModelCache::on(device), usage, refused, ..Self::default() }
     }
 
-    /// Refuses kinds that would change what is kept.
+    /// Refuses every job where the device cannot be used, and kinds that would change what is kept.
     pub(crate) fn check(&self, kind: &JobKind) -> Result<(), JobError> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone().into());
+        }
         if self.usage == Use::Once || kind.warm_model().is_some() {
             return Ok(());
         }

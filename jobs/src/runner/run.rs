@@ -7,7 +7,7 @@ use std::sync::Arc;
 use empiric_schema::job::{EXIT_FILE, Exit, ExitClass, JOB_FILE, JobFile, JobKind};
 
 use super::exit_file::{ExitFile, Written};
-use super::kept::Kept;
+use super::kept::{Kept, Use};
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
 use crate::kinds::{
@@ -29,7 +29,7 @@ pub fn run(folder: &Path) -> ExitClass {
             None
         }
     };
-    run_job(folder, &exit_file, &meter, &mut Kept::default())
+    run_job(folder, &exit_file, &meter, &mut Kept::new(Use::Once))
 }
 
 /// One job in a process that may run another afterwards.

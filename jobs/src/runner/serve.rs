@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 use empiric_schema::job::{ExitClass, ServeRequest};
 
 use super::exit_file::ExitFile;
-use super::kept::Kept;
+use super::kept::{Kept, Use};
 use super::run::run_job;
 use super::signals::{self, Slot};
 use crate::meter::{self, Meter};
@@ -27,7 +27,7 @@ pub fn serve(mut around: impl FnMut(&ServeRequest, &mut dyn FnMut())) -> ExitCla
     if let Err(error) = signals::end_with_job(slot.clone()) {
         tracing::warn!(%error, "signals cannot be watched: a job that is told to stop will not say so");
     }
-    let mut kept = Kept::serving();
+    let mut kept = Kept::new(Use::Serving);
     for request in requests() {
         let mut class = ExitClass::BugOrUnknown;
         around(&request, &mut || class = run_one(&request.folder, &slot, &mut kept));

@@ -3,8 +3,9 @@
 use candle_core::Tensor;
 
 use super::error::TrainError;
+use crate::model::host::Layer;
 use crate::model::linear::{Embedding, Linear};
-use crate::model::llama::Layer;
+use crate::model::llama::Network;
 use crate::model::rope::Rope;
 use crate::model::{Llama, LlamaConfig};
 
@@ -40,22 +41,30 @@ pub(crate) struct Base {
 /// Takes the weights over without copying them.
 ///
 /// # Errors
-/// Weights that are kept in 8 bits: nothing is trained on those.
+/// Weights that are kept in 8 bits, or on a device: nothing is trained on those.
 pub(crate) fn take(llama: Llama) -> Result<Base, TrainError> {
-    let head = match llama.head {
+    let Network::Host(network) = llama.network else {
+        let found = "on a device".to_owned();
+        return Err(TrainError::Parameter {
+            name: "weights",
+            found,
+            expected: "32-bit floats in main memory",
+        });
+    };
+    let head = match network.head {
         Linear::DenseHead(head) => Some(head),
         other => Some(dense(other)?),
     };
-    let embedding = match llama.embedding {
+    let embedding = match network.embedding {
         Embedding::Dense(table) => table,
         Embedding::Quantized(_) => return Err(quantized()),
     };
-    let blocks: Result<Vec<BaseBlock>, TrainError> = llama.layers.into_iter().map(block).collect();
+    let blocks: Result<Vec<BaseBlock>, TrainError> = network.layers.into_iter().map(block).collect();
     Ok(Base {
-        config: llama.config,
-        rope: llama.rope,
+        config: network.config,
+        rope: network.rope,
         blocks: blocks?,
-        norm: llama.norm,
+        norm: network.norm,
         head: head.filter(|head| head.id() != embedding.id()),
         embedding,
     })

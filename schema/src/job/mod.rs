@@ -55,6 +55,9 @@ pub const OUTPUT_FOLDER: &str = "out";
 /// Folder in the job's directory in which a job may leave checkpoints, each under its final name only when it
 /// is whole. The next attempt finds the newest such folder as [`JobFile::resume`].
 pub const CHECKPOINT_FOLDER: &str = "checkpoints";
+/// Environment variable that tells a job where to compute: `cpu`, `cuda` (the first visible device) or `cuda:N`.
+/// Not set, it is `cpu`.
+pub const DEVICE_VARIABLE: &str = "EMPIRIC_DEVICE";
 
 /// What a job computes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -39,6 +39,7 @@ async fn a_job_sees_only_the_environment_that_is_allowed() {
         "RUST_LOG",
         "RUST_BACKTRACE",
         "NO_COLOR",
+        "CUDA_VISIBLE_DEVICES",
         "RAYON_NUM_THREADS",
         "EMPIRIC_LIFELINE",
         "EMPIRIC_JOB_DIR",
@@ -54,6 +55,17 @@ async fn a_job_sees_only_the_environment_that_is_allowed() {
     let strange: Vec<_> =
         names.lines().filter(|name| !known.contains(name) && !name.starts_with("OTEL_")).collect();
     assert!(strange.is_empty(), "{strange:?}");
+}
+
+#[tokio::test]
+async fn a_job_is_told_on_which_device_it_computes() {
+    for (device, expected) in [(None, "unset\n"), (Some("cuda".to_owned()), "cuda\n")] {
+        let bench = Bench::with(|settings| settings.device = device).await;
+        let seen = bench.path("seen");
+        let script = format!("echo ${{EMPIRIC_DEVICE-unset}} > {}; {SUCCEED}", seen.display());
+        assert_eq!(bench.run(&script).await.unwrap().class, ExitClass::Success);
+        assert_eq!(fs::read_to_string(seen).unwrap(), expected);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Adds low-rank products to the base's outputs, each row's own adapter to each row.
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp2, Layout, Tensor};
 
 use super::load::Adapter;
 use crate::model::error::ModelError;
@@ -78,9 +78,70 @@ impl<'a> Routes<'a> {
         }
         Ok(())
     }
+
+    /// As [`Self::add`] in the tensor library's own operations, on any device: returns the sum.
+    pub(crate) fn added(
+        &self,
+        layer: usize,
+        linears: Linears,
+        input: &Tensor,
+        output: Tensor,
+    ) -> Result<Tensor, ModelError> {
+        let mut output = output;
+        for route in &self.0 {
+            if let Some(low_rank) = route.adapter.update(layer, linears) {
+                output = low_rank.added(route, input, output)?;
+            }
+        }
+        Ok(output)
+    }
 }
 
 impl LowRank {
+    /// `input`: `[rows, in]`; `output` and what is returned: `[rows, out]`.
+    fn added(&self, route: &Route<'_>, input: &Tensor, output: Tensor) -> Result<Tensor, ModelError> {
+        let width = output.dim(1)?;
+        if route.rows.len() == route.total {
+            return Ok((output + self.delta(input, width)?)?);
+        }
+        let rows = Tensor::new(route.rows.as_slice(), input.device())?;
+        let delta = self.delta(&input.index_select(&rows, 0)?, width)?;
+        Ok(output.index_add(&rows, &delta, 0)?)
+    }
+
+    /// What all updates add to an output of this width, zeros between them: `[rows, in]` to `[rows, width]`.
+    fn delta(&self, input: &Tensor, width: usize) -> candle_core::Result<Tensor> {
+        let narrow = input.matmul(&self.down)?;
+        let mut parts = Vec::with_capacity(2 * self.updates.len() + 1);
+        let mut end = 0;
+        for (index, update) in self.updates.iter().enumerate() {
+            parts.extend(Self::zeros(&narrow, update.column - end)?);
+            let share = narrow.narrow(1, index * self.rank, self.rank)?.contiguous()?;
+            parts.push(share.matmul(&update.up)?);
+            end = update.column + update.up.dim(1)?;
+        }
+        parts.extend(Self::zeros(&narrow, width - end)?);
+        Tensor::cat(&parts, 1)
+    }
+
+    /// Columns without an update, where there are any.
+    fn zeros(like: &Tensor, columns: usize) -> candle_core::Result<Option<Tensor>> {
+        match columns {
+            0 => Ok(None),
+            _ => Tensor::zeros((like.dim(0)?, columns), like.dtype(), like.device()).map(Some),
+        }
+    }
+
+    /// The same matrices on this device.
+    pub(super) fn onto(&self, device: &Device) -> candle_core::Result<Self> {
+        let moved = |update: &Update| Ok(Update { up: update.up.to_device(device)?, column: update.column });
+        Ok(Self {
+            down: self.down.to_device(device)?,
+            rank: self.rank,
+            updates: self.updates.iter().map(moved).collect::<candle_core::Result<_>>()?,
+        })
+    }
+
     fn add(&self, route: &Route<'_>, input: &Tensor, output: &Tensor) -> Result<(), ModelError> {
         let own = match route.rows.len() == route.total {
             true => input.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::apply::{Linears, LowRank, Update};
 use super::peft::{AdapterBase, PeftConfig};
@@ -59,6 +59,15 @@ impl Adapter {
         Ok(adapter)
     }
 
+    /// The same adapter on this device, for a network that lies there.
+    ///
+    /// # Errors
+    /// The device's memory is too small.
+    pub fn onto(&self, device: &Device) -> Result<Self, ModelError> {
+        let layers: candle_core::Result<_> = self.layers.iter().map(|layer| layer.onto(device)).collect();
+        Ok(Self { base: self.base.clone(), layers: layers? })
+    }
+
     /// The sizes of the base that it was checked against.
     pub(crate) fn base(&self) -> &LlamaConfig {
         &self.base
@@ -73,6 +82,18 @@ impl Adapter {
             Linears::GateUp => layer.gate_up.as_ref(),
             Linears::Down => layer.down.as_ref(),
         }
+    }
+}
+
+impl AdaptedLayer {
+    fn onto(&self, device: &Device) -> candle_core::Result<Self> {
+        let moved = |update: &Option<LowRank>| update.as_ref().map(|update| update.onto(device)).transpose();
+        Ok(Self {
+            qkv: moved(&self.qkv)?,
+            attention_output: moved(&self.attention_output)?,
+            gate_up: moved(&self.gate_up)?,
+            down: moved(&self.down)?,
+        })
     }
 }
 
@@ -125,7 +146,7 @@ impl AdapterFile<'_> {
         let name = format!("{PREFIX}{}.{letter}.weight", part.module());
         let values = finite(self.tensors.values(&name, &shape)?, &name)?;
         self.used.insert(name);
-        Ok(Tensor::from_vec(values, &shape, &candle_core::Device::Cpu)?)
+        Ok(Tensor::from_vec(values, &shape, &Device::Cpu)?)
     }
 
     /// A tensor that was not read is a part of the adapter that would not be applied.

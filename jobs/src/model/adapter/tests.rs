@@ -119,7 +119,8 @@ fn an_adapter_works_on_eight_bit_weights() {
     let folder = TempDir::new().unwrap();
     let weights = model.write_gguf(folder.path(), GgmlDType::Q8_0);
     let files = ModelFiles { weights: weights.clone(), ..ModelFiles::default() };
-    let small = load_with(&files, LoadOptions { weights: Precision::Q8_0 }).unwrap();
+    let small =
+        load_with(&files, LoadOptions { weights: Precision::Q8_0, ..LoadOptions::default() }).unwrap();
     let adapter = adapter(&TinyAdapter::new(6, &model, &ALL), &model).unwrap();
     let prompts: [(&[u32], Option<&Adapter>); 1] = [(&PROMPT, Some(&adapter))];
     let found = logits(&small, &prompts);

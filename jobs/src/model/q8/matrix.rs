@@ -79,6 +79,11 @@ impl Q8Matrix {
         Ok(Tensor::from_vec(values, (columns.len(), self.inputs), &Device::Cpu)?)
     }
 
+    /// All weights as 32-bit floats: `[out, in]`.
+    pub(crate) fn widened(&self) -> Result<Tensor, ModelError> {
+        self.columns(&(0..self.outputs as u32).collect::<Vec<_>>())
+    }
+
     fn add_column(&self, column: usize, values: &mut Vec<f32>) {
         let (squares, shifts) = self.tile(column / TILE);
         let lane = column % TILE;
@@ -161,10 +166,6 @@ mod tests {
         Q8Matrix::new(&values.chunks(RUN).map(Run::rounded).collect::<Vec<_>>(), inputs)
     }
 
-    fn all_columns(matrix: &Q8Matrix) -> Tensor {
-        matrix.columns(&(0..matrix.outputs as u32).collect::<Vec<_>>()).unwrap()
-    }
-
     fn quantized(dtype: GgmlDType) -> QTensor {
         QTensor::quantize(&Tensor::from_vec(noise(70 * 96), SHAPE, &Device::Cpu).unwrap(), dtype).unwrap()
     }
@@ -180,7 +181,7 @@ mod tests {
         let again: Vec<f32> = expected.flatten_all().unwrap().to_vec1().unwrap();
         for values in [noise(70 * 96), again] {
             let matrix = rounded(&values, 96).unwrap();
-            assert_eq!(difference(&all_columns(&matrix), &expected), 0.0);
+            assert_eq!(difference(&matrix.widened().unwrap(), &expected), 0.0);
         }
     }
 
@@ -191,7 +192,7 @@ mod tests {
             let runs = from_ggml(dtype, &tensor.data().unwrap()).unwrap();
             let matrix = Q8Matrix::new(&runs, 96).unwrap();
             let expected = tensor.dequantize(&Device::Cpu).unwrap();
-            assert_eq!(difference(&all_columns(&matrix), &expected), 0.0, "{dtype:?}");
+            assert_eq!(difference(&matrix.widened().unwrap(), &expected), 0.0, "{dtype:?}");
         }
         assert_eq!(from_ggml(GgmlDType::F16, &[0; 64]), None);
     }
@@ -201,7 +202,7 @@ mod tests {
         for dtype in [GgmlDType::Q4_1, GgmlDType::Q8_0] {
             let runs = from_ggml(dtype, &quantized(dtype).data().unwrap()).unwrap();
             let matrix = Q8Matrix::new(&runs, 96).unwrap();
-            let wide = all_columns(&matrix).t().unwrap();
+            let wide = matrix.widened().unwrap().t().unwrap();
             for rows in [1, 2, 5, 16, 70, 131] {
                 let input = Tensor::from_vec(noise(rows * 96), (rows, 96), &Device::Cpu).unwrap();
                 let together = matrix.forward(&input).unwrap();

@@ -11,7 +11,7 @@ use crate::meter::Meter;
 use crate::model::LoadedModel;
 use crate::model::tiny::TinyModel;
 use crate::runner::exit_file::ExitFile;
-use crate::runner::kept::Kept;
+use crate::runner::kept::{Kept, Use};
 use crate::runner::run::run_job;
 
 /// Runs the job in a process that has run others.
@@ -49,7 +49,7 @@ fn other() -> Job {
 fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
     let (alone, first, second, again) = (other(), evaluation(), other(), evaluation());
     let cold = alone.run();
-    let mut kept = Kept::serving();
+    let mut kept = Kept::new(Use::Serving);
     let before = serve(&first, &mut kept);
     let warm = serve(&second, &mut kept);
     assert_eq!((warm.class, results(&second)), (ExitClass::Success, results(&alone)));
@@ -65,7 +65,7 @@ fn a_job_gives_the_same_bytes_after_any_other_as_alone() {
 #[test]
 fn weights_are_loaded_once_and_let_go_for_others() {
     let (mut first, mut second) = (evaluation(), other());
-    let mut kept = Kept::serving();
+    let mut kept = Kept::new(Use::Serving);
     serve(&first, &mut kept);
     let model = held(&mut first, &kept).unwrap();
     serve(&second, &mut kept);
@@ -86,7 +86,7 @@ fn weights_are_loaded_once_and_let_go_for_others() {
 #[test]
 fn weights_that_change_on_disk_are_refused_although_they_are_in_memory() {
     let mut job = evaluation();
-    let mut kept = Kept::serving();
+    let mut kept = Kept::new(Use::Serving);
     assert_eq!(serve(&job, &mut kept).class, ExitClass::Success);
     let weights = params(&mut job).version.model.artifacts()[0].digest.clone();
     let path = job.file.inputs[&weights].clone();
@@ -104,7 +104,7 @@ fn weights_that_change_on_disk_are_refused_although_they_are_in_memory() {
 fn a_job_that_fails_or_runs_out_of_budget_leaves_the_next_one_alone() {
     let alone = evaluation();
     alone.run();
-    let mut kept = Kept::serving();
+    let mut kept = Kept::new(Use::Serving);
     let (mut wrong, mut small, last) = (evaluation(), evaluation(), evaluation());
     params(&mut wrong).positions = vec![9];
     small.file.spec.reserve = Spend { tokens: 150, ..Spend::default() };
@@ -118,7 +118,7 @@ fn a_job_that_fails_or_runs_out_of_budget_leaves_the_next_one_alone() {
 fn kinds_that_change_their_model_are_refused() {
     let mut job = evaluation();
     job.file.spec.kind = JobKind::Command { argv: vec!["true".into()] };
-    let exit = serve(&job, &mut Kept::serving());
+    let exit = serve(&job, &mut Kept::new(Use::Serving));
     assert_eq!(exit.class, ExitClass::InvalidInput);
     assert!(exit.message.contains("a warm runner runs no jobs of kind `command`"), "{}", exit.message);
 }
