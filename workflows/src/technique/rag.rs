@@ -10,10 +10,11 @@ use empiric_schema::version::{
 
 use super::{Build, Built, Candidate, Plan, Setting, fresh};
 
-/// Most words of a chunk, small first: a small model is led astray by long ones.
-pub(super) const SIZES: [u32; 2] = [60, 120];
-/// Passages shown.
-const COUNTS: [u32; 3] = [1, 2, 3];
+/// Most words of a chunk: a paragraph, or a section. On the staff handbook small chunks are found more often, and
+/// large ones tell more; sizes between them led on no measure.
+pub(super) const SIZES: [u32; 2] = [60, 200];
+/// Passages shown: the extremes first, so that few candidates cover them.
+const COUNTS: [u32; 3] = [1, 3, 2];
 
 /// Why retrieval cannot be used here.
 pub(super) fn missing(setting: &Setting<'_>) -> Option<String> {

@@ -128,7 +128,7 @@ fn product(build: &Build) -> Product {
 fn retrieval_is_built_for_each_size_and_races_over_rankings_and_counts() {
     let fixture = Fixture::new();
     let (stages, candidates) = fixture.play(Technique::Rag);
-    assert_eq!(stages, [["index-60", "index-120"]]);
+    assert_eq!(stages, [["index-60", "index-200"]]);
     assert_eq!(candidates.len(), 8);
     let rankings: Vec<_> =
         candidates.iter().filter_map(|c| Some(c.version.retrieval.as_ref()?.ranking)).collect();
@@ -155,7 +155,7 @@ fn what_was_tried_is_not_proposed_again() {
     let fixture = Fixture::new();
     let (_, first) = fixture.play(Technique::Rag);
     let tried: Vec<Digest> = first.iter().map(|candidate| candidate.version.digest()).collect();
-    let built: Built = ["index-60", "index-120"]
+    let built: Built = ["index-60", "index-200"]
         .into_iter()
         .map(|name| {
             let files = ["chunks.jsonl", "vectors.safetensors"];
