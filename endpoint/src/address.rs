@@ -255,7 +255,7 @@ mod tests {
             "https://host:8443/api/v1/%2e%2e/secret",
             "https://host/api/v1/x",
             "http://host:8443/api/v1/x",
-            "https://host:8443.evil.example/api/v1/x",
+            "https://host.evil.example:8443/api/v1/x",
             "https://user@host:8443/api/v1/x",
             "https://evil.example/https://host:8443/api/v1/",
         ] {
