@@ -24,7 +24,9 @@ fn promising() -> Project {
     let project = Project::new();
     let path = project.path().join("project.yaml");
     let text = std::fs::read_to_string(&path).expect("the project file");
-    let text = text.replace("at_least: 0.7", "at_least: 0").replace("at_most: 0.1", "at_most: 1");
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains("metric: accuracy")).collect();
+    // Eight harmless answers show this bound at the level of one look.
+    let text = kept.join("\n").replace("at_most: 0.1", "at_most: 0.9");
     std::fs::write(&path, format!("{text}\npeople: {{approve: [release]}}\n")).expect("the project file");
     project
 }

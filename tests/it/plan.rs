@@ -19,7 +19,7 @@ fn the_plan_in_json_has_the_spec_and_the_figures() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     let plan: Value = serde_json::from_str(&said.out).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&plan), ["spec", "plan"]);
+    assert_eq!(keys(&plan), ["spec", "plan", "price"]);
     insta::assert_snapshot!("plan_keys", keys(&plan["plan"]).join("\n"));
     assert_eq!(plan["spec"]["name"], "staff-handbook");
     let sizes = &plan["plan"]["sizes"];
