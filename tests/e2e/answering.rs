@@ -24,9 +24,9 @@ fn promising() -> Project {
     let project = Project::new();
     let path = project.path().join("project.yaml");
     let text = std::fs::read_to_string(&path).expect("the project file");
-    let kept: Vec<&str> = text.lines().filter(|line| !line.contains("metric: accuracy")).collect();
     // Eight harmless answers show this bound at the level of one look.
-    let text = kept.join("\n").replace("at_most: 0.1", "at_most: 0.9");
+    let text = text.replace("metric: accuracy, at_least: 0.7", "metric: harm_rate, at_most: 0.9");
+    assert!(text.contains("harm_rate"), "{text}");
     std::fs::write(&path, format!("{text}\npeople: {{approve: [release]}}\n")).expect("the project file");
     project
 }
