@@ -6,8 +6,8 @@ use empiric_schema::budget::Limits;
 use empiric_schema::data::{LONGEST_LINE, read_items, write_items};
 use empiric_schema::grade::Assertion;
 use empiric_schema::spec::{
-    Accelerators, Approval, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin, OnTimeout,
-    PeopleSpec, ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
+    Accelerators, Approval, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin,
+    OnTimeout, PeopleSpec, ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -78,7 +78,10 @@ fn every_key_of_the_language_has_its_meaning() {
     let number = Assertion::Number { value: "3.50".to_owned(), tolerance: 0.01 };
     assert!(spec.evaluate.assertions.contains(&number));
     assert_eq!(spec.budget.limits.tokens, Some(2_000_000));
-    assert_eq!(spec.people, PeopleSpec { approve: vec![Approval::Spend, Approval::Release], deadline_seconds: 7200.0 });
+    assert_eq!(
+        spec.people,
+        PeopleSpec { approve: vec![Approval::Spend, Approval::Release], deadline_seconds: 7200.0 }
+    );
     let devices = Accelerators { kind: "H100".to_owned(), count: 2 };
     assert_eq!(spec.resources.accelerators, Some(devices));
     let stages = &spec.deploy.as_ref().unwrap().stages;

@@ -22,7 +22,9 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     let price = price(&spec, &plan, place).await?;
     match global.output {
         OutputFormat::Json => output::json(&serde_json::json!({"spec": spec, "plan": plan, "price": price})),
-        OutputFormat::Text => output::data(&format!("{}\n{}", words(&spec, &plan), price_words(price.as_ref()))),
+        OutputFormat::Text => {
+            output::data(&format!("{}\n{}", words(&spec, &plan), price_words(price.as_ref())))
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,7 +131,11 @@ fn price_words(price: Option<&Price>) -> String {
         return "price      not known yet: the first run measures this machine's speed".to_owned();
     };
     let time = crate::report::words::duration(price.device_seconds);
-    let dollars = if price.usd > 0.0 { format!(" and {}", crate::report::words::dollars(price.usd)) } else { String::new() };
+    let dollars = if price.usd > 0.0 {
+        format!(" and {}", crate::report::words::dollars(price.usd))
+    } else {
+        String::new()
+    };
     format!(
         "price      all answers take at most {time} of device time{dollars}: {:.0} tokens an answer, {:.0} tokens/s \
          (measured here over {}); building indexes and training come on top",

@@ -56,7 +56,8 @@ pub fn project(added: &str) -> ProjectSpec {
 pub fn ladder() -> ProjectSpec {
     let techniques = "{techniques: [fine_tune, tools, prompt, rag], max_iterations: 6, candidates: 8}";
     let text = PROJECT.replace("{techniques: [prompt], max_iterations: 1, candidates: 8}", techniques);
-    let text = text.replace("test: file://test.jsonl}", "test: file://test.jsonl, documents: [file://docs/*.md]}");
+    let text =
+        text.replace("test: file://test.jsonl}", "test: file://test.jsonl, documents: [file://docs/*.md]}");
     ProjectSpec::parse("project.yaml", &text).unwrap_or_else(|found| panic!("{found}"))
 }
 

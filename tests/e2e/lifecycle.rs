@@ -153,7 +153,11 @@ async fn failures_lead_from_closed_book_over_passages_to_learning_and_the_promis
     assert_eq!(taken, ["rag", "fine_tune"]);
     let kinds = kinds(&view);
     let count = |wanted: &str| kinds.iter().filter(|kind| **kind == wanted).count();
-    assert_eq!((count("diagnose"), count("gate")), (2, 2), "passages alone do not rule the promise out on dev");
+    assert_eq!(
+        (count("diagnose"), count("gate")),
+        (2, 2),
+        "passages alone do not rule the promise out on dev"
+    );
     assert_eq!(count("build"), 1 + 3, "an index; then chats, a sweep and the whole data");
     let labels = run.script.look(|seen| seen.jobs.clone());
     assert!(labels.iter().any(|label| label == "probes of 36 failures"), "{labels:?}");

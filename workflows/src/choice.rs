@@ -72,7 +72,8 @@ fn estimated_cost(technique: Technique) -> f64 {
 /// What speaks for a technique; `None` where no failure that it is a remedy for is left.
 pub fn priority(known: &TechniqueState, diagnosis: &[DiagnosisRow], reading: Reading) -> Option<Priority> {
     let weight = |row: &DiagnosisRow| {
-        let part = hope(known.technique, row.category, reading).filter(|_| !is_barred_for(known, row.category))?;
+        let part =
+            hope(known.technique, row.category, reading).filter(|_| !is_barred_for(known, row.category))?;
         Some((row.category, row.share * row.repair_rate * part))
     };
     let weights: Vec<(Category, f64)> = diagnosis.iter().filter_map(weight).collect();
@@ -142,7 +143,9 @@ mod tests {
     #[test]
     fn before_anything_is_read_a_generation_miss_asks_for_passages() {
         let rows = [row(Category::GenerationMiss, 0.6, 0.3), row(Category::Knowledge, 0.2, 0.2)];
-        let of = |technique, reading| priority(&TechniqueState::fresh(technique), &rows, reading).map(|one| one.reach);
+        let of = |technique, reading| {
+            priority(&TechniqueState::fresh(technique), &rows, reading).map(|one| one.reach)
+        };
         let (unread, read) = (of(Technique::Rag, Reading::Missing), of(Technique::Rag, Reading::Done));
         assert!((unread.unwrap() - 0.13).abs() < 1e-12 && (read.unwrap() - 0.04).abs() < 1e-12);
         assert_eq!(of(Technique::Prompt, Reading::Missing), None);

@@ -197,7 +197,8 @@ fn by_priority(state: &LoopState) -> Choice {
 
 /// Barred for every category that it would be a remedy for.
 fn barred(known: &TechniqueState, state: &LoopState) -> Option<String> {
-    let is_treated = |row: &&DiagnosisRow| choice::hope(known.technique, row.category, state.reading).is_some();
+    let is_treated =
+        |row: &&DiagnosisRow| choice::hope(known.technique, row.category, state.reading).is_some();
     let mut treated = state.diagnosis.iter().filter(is_treated).peekable();
     treated.peek()?;
     treated

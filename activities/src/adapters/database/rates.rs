@@ -52,9 +52,8 @@ impl Database {
     /// # Errors
     /// The database cannot be read.
     pub async fn tokens_per_answer(&self) -> Result<Option<f64>, DatabaseError> {
-        let query = item_result::Entity::find()
-            .order_by_desc(item_result::Column::RunId)
-            .limit(RECENT_ANSWERS);
+        let query =
+            item_result::Entity::find().order_by_desc(item_result::Column::RunId).limit(RECENT_ANSWERS);
         let rows = query.all(&self.connection).await.map_err(|error| self.fault(error))?;
         let tokens: i64 = rows.iter().map(|row| i64::from(row.prompt_tokens + row.completion_tokens)).sum();
         Ok((!rows.is_empty()).then(|| tokens as f64 / rows.len() as f64))
