@@ -31,6 +31,14 @@ pub struct Options {
     pub held_out: f64,
     /// `--tools`: whether examples teach the calculator, `yes` or `no`.
     pub tools: String,
+    /// `--encoder`: a folder with a sentence encoder; with it passages are found by words and meaning.
+    pub encoder: Option<PathBuf>,
+    /// `--share`: part of the train items that is learned from.
+    pub share: f64,
+    /// `--measured`: numbers of passages with which the adapter is measured, `1,3`; `--k` where none is given.
+    pub measured: Vec<u32>,
+    /// `--split`: the file of `data/` that is measured on, `dev` or `test`.
+    pub split: String,
     /// `--untrained`: whether the rungs before the adapter are measured, `yes` or `no`.
     pub untrained: String,
 }
@@ -52,6 +60,10 @@ impl Options {
             batch: 8,
             held_out: 0.0,
             tools: "yes".to_owned(),
+            encoder: None,
+            share: 1.0,
+            measured: Vec::new(),
+            split: "dev".to_owned(),
             untrained: "yes".to_owned(),
         };
         while let Some(name) = words.next() {
@@ -70,6 +82,12 @@ impl Options {
                 "--batch" => read.batch = value.parse()?,
                 "--held-out" => read.held_out = value.parse()?,
                 "--tools" => read.tools = value,
+                "--encoder" => read.encoder = Some(value.into()),
+                "--share" => read.share = value.parse()?,
+                "--measured" => {
+                    read.measured = value.split(',').map(str::parse).collect::<Result<_, _>>()?;
+                }
+                "--split" => read.split = value,
                 "--untrained" => read.untrained = value,
                 _ => return Err(format!("`{name}` is no option").into()),
             }

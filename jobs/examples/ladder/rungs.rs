@@ -29,7 +29,16 @@ pub fn climb(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     let taught = if options.tools == "yes" { with_calculator(&looked_up) } else { looked_up };
     let tuned = ladder.tuned(&taught)?;
-    ladder.measure("adapter", &tuned)
+    let measured = if options.measured.is_empty() { &[options.k][..] } else { &options.measured };
+    for k in measured {
+        ladder.measure(&format!("adapter-{k}"), &with_count(&tuned, *k))?;
+    }
+    Ok(())
+}
+
+fn with_count(version: &SystemVersion, k: u32) -> SystemVersion {
+    let retrieval = version.retrieval.clone().map(|retrieval| Retrieval { k, ..retrieval });
+    SystemVersion { retrieval, ..version.clone() }
 }
 
 struct Ladder<'a> {
@@ -42,7 +51,7 @@ struct Ladder<'a> {
 impl<'a> Ladder<'a> {
     fn new(options: &'a Options) -> Result<Self, Box<dyn Error>> {
         let mut jobs = Jobs::new(&options.work)?;
-        let path = options.project.join("data/dev.jsonl");
+        let path = options.project.join(format!("data/{}.jsonl", options.split));
         let dev = jobs.input(&path)?;
         let lines = std::fs::read_to_string(path)?;
         let items = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
@@ -70,12 +79,18 @@ impl<'a> Ladder<'a> {
     fn with_passages(&mut self, version: &SystemVersion) -> Result<SystemVersion, Box<dyn Error>> {
         let corpus = self.jobs.bytes("corpus.tar", &corpus(&self.options.project)?)?;
         let chunking = Chunking { max_words: self.options.words, overlap: 0 };
-        let params = IndexParams { corpus, chunking, encoder: None };
+        let params = IndexParams { corpus, chunking, encoder: self.encoder()? };
+        let encoder = params.encoder.clone();
         let exit = self.jobs.run("index", JobKind::Index(Box::new(params)))?;
         say(&format!("index: {:.1} s, {:?}", exit.usage.seconds, exit.findings.figures))?;
+        let dense = match encoder {
+            Some(encoder) => Some(DenseIndex { vectors: output(&exit, VECTORS_FILE)?, encoder }),
+            None => None,
+        };
+        let ranking = if dense.is_some() { Ranking::Hybrid } else { Ranking::Lexical };
         let retrieval = Retrieval {
-            index: IndexBinding { chunks: output(&exit, CHUNKS_FILE)?, dense: None },
-            ranking: Ranking::Lexical,
+            index: IndexBinding { chunks: output(&exit, CHUNKS_FILE)?, dense },
+            ranking,
             k: self.options.k,
             order: PassageOrder::BestFirst,
             abstain: None,
@@ -83,12 +98,22 @@ impl<'a> Ladder<'a> {
         Ok(SystemVersion { retrieval: Some(retrieval), ..version.clone() })
     }
 
+    fn encoder(&mut self) -> Result<Option<EncoderFiles>, Box<dyn Error>> {
+        let Some(folder) = &self.options.encoder else { return Ok(None) };
+        Ok(Some(EncoderFiles {
+            weights: self.jobs.input(&folder.join("model.safetensors"))?,
+            config: self.jobs.input(&folder.join("config.json"))?,
+            tokenizer: self.jobs.input(&folder.join("tokenizer.json"))?,
+            settings: Some(self.jobs.input(&folder.join("sentence_bert_config.json"))?),
+        }))
+    }
+
     fn tuned(&mut self, version: &SystemVersion) -> Result<SystemVersion, Box<dyn Error>> {
         let items = self.jobs.input(&self.options.project.join("data/train.jsonl"))?;
         let params = ExamplesParams {
             version: version.clone(),
             items,
-            share: 1.0,
+            share: self.options.share,
             held_out: self.options.held_out,
             variants: self.options.variants,
         };
