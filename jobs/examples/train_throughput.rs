@@ -63,7 +63,7 @@ fn training(steps: u32) -> Training {
         look_every: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: RANK, alpha: 32.0 });
+    let method = Method::Lora(Lora { r: RANK, alpha: 32.0, first_layer: 0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"throughput") }
 }
 

@@ -95,7 +95,7 @@ fn training() -> Training {
         look_every: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: 8, alpha: 16.0 });
+    let method = Method::Lora(Lora { r: 8, alpha: 16.0, first_layer: 0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"test") }
 }
 

@@ -64,7 +64,7 @@ fn training() -> Training {
         look_every: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: 16, alpha: 32.0 });
+    let method = Method::Lora(Lora { r: 16, alpha: 32.0, first_layer: 0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"test") }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn running() -> RunView {
         dev_items: None,
         incumbent: Some(version(0).digest()),
         measurements: vec![measurement(0, "dev", 0, 100, 12)],
+        comparisons: Vec::new(),
         decisions: opening_decisions(),
         limits: Limits {
             wall_clock_seconds: Some(1800.0),

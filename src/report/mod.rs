@@ -3,6 +3,7 @@
 //! Everything here is a pure function of [`ReportData`]. Reading the run from the database or a
 //! workflow, and writing files, is left to the commands.
 
+mod beside;
 pub(crate) mod budget;
 mod compare;
 mod data;

@@ -5,6 +5,7 @@ use empiric_schema::view::{Measurement, RunState, RunView};
 use serde::Serialize;
 
 use super::ReportError;
+use super::beside::{BesideRow, beside};
 use super::budget::gauges;
 use super::compare::{DuelRow, RaceSection, duels, paired, races};
 use super::data::ReportData;
@@ -29,6 +30,7 @@ pub(super) struct Page {
     promise: Vec<PromiseRow>,
     gate: Option<String>,
     measurements: Vec<MeasurementRow>,
+    beside: Vec<BesideRow>,
     curve: Option<String>,
     failures: Option<FailureSection>,
     races: Vec<RaceSection>,
@@ -95,6 +97,7 @@ impl Page {
             promise: promise::rows(view),
             gate: gate_note(view),
             measurements: view.measurements.iter().map(measurement).collect(),
+            beside: beside(view),
             curve: curve(view)?,
             failures: failures(view)?,
             races: races(view)?,

@@ -150,7 +150,7 @@ impl<'a> Ladder<'a> {
             model: version.model.weights().ok_or("the model has no weights")?.clone(),
             train: output(examples, TRAIN_CHATS_FILE)?,
             dev,
-            method: Method::Lora(Lora { r: rank, alpha: 2.0 * f64::from(rank) }),
+            method: Method::Lora(Lora { r: rank, alpha: 2.0 * f64::from(rank), first_layer: self.options.first_layer }),
             optimisation,
         })
     }

@@ -62,7 +62,7 @@ impl Job {
             model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
             train,
             dev: Some(dev),
-            method: Method::Lora(Lora { r: 2, alpha: 4.0 }),
+            method: Method::Lora(Lora { r: 2, alpha: 4.0, first_layer: 0 }),
             optimisation: optimisation(),
         };
         let outputs = params.method.outputs().iter().map(|name| (*name).to_owned()).collect();

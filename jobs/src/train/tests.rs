@@ -31,7 +31,7 @@ pub(crate) fn optimisation() -> Optimisation {
 }
 
 pub(crate) fn lora() -> Method {
-    Method::Lora(Lora { r: 4, alpha: 8.0 })
+    Method::Lora(Lora { r: 4, alpha: 8.0, first_layer: 0 })
 }
 
 pub(crate) fn model(seed: u64) -> LoadedModel {

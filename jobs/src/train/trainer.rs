@@ -88,6 +88,7 @@ impl Trainer {
         if train.is_empty() {
             return Err(TrainError::Empty("training"));
         }
+        check_layers(&training.method, llama.config().layers)?;
         let (network, parameters) = build(take(llama)?, &training.method, training.seed)?;
         let optimizer = AdamW::new(&parameters.0, training.optimisation.weight_decay);
         let schedule = Schedule::new(&training.optimisation, train.len(), training.seed);
@@ -345,6 +346,18 @@ fn finite(value: f64, step: u32, what: &'static str) -> Result<f64, TrainError> 
 /// Nine significant digits: what is written to JSON and read back is then the same number.
 fn recorded(value: f64) -> f64 {
     format!("{value:.8e}").parse().unwrap_or(value)
+}
+
+/// At least one block has to learn.
+fn check_layers(method: &Method, layers: usize) -> Result<(), TrainError> {
+    match method {
+        Method::Lora(lora) if lora.first_layer as usize >= layers => Err(TrainError::Parameter {
+            name: "first_layer",
+            found: lora.first_layer.to_string(),
+            expected: "less than the model's layers",
+        }),
+        Method::Lora(_) | Method::Full => Ok(()),
+    }
 }
 
 fn check(training: &Training) -> Result<(), TrainError> {

@@ -68,6 +68,15 @@ pub struct Lora {
     pub r: u32,
     /// The matrices' product is scaled by `alpha / r`.
     pub alpha: f64,
+    /// The lowest block that is adapted, counted from 0; the blocks under it stay as they are (PEFT's
+    /// `layers_to_transform`). Nothing flows back through those, and what they make of an example is computed
+    /// once for all epochs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_layer: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// AdamW with warm-up and cosine decay.

@@ -121,7 +121,7 @@ fn training(
         model: version.model.weights()?.clone(),
         train: chats.get(TRAIN_CHATS_FILE)?.clone(),
         dev: chats.get(DEV_CHATS_FILE).filter(|file| file.size > 0).cloned(),
-        method: Method::Lora(Lora { r: 16, alpha: 32.0 }),
+        method: Method::Lora(Lora { r: 16, alpha: 32.0, first_layer: 0 }),
         optimisation: optimisation(rate),
     };
     Some(Build {
