@@ -15,6 +15,7 @@ use super::headline::{Headline, headline};
 use super::people::{self, QuestionRow};
 use super::plot;
 use super::promise::{self, PromiseRow};
+use super::reading::{self, ReadingRow};
 use super::version::{VersionSection, version_section};
 use super::words;
 use super::worth::{self, WorthRow};
@@ -31,6 +32,7 @@ pub(super) struct Page {
     gate: Option<String>,
     measurements: Vec<MeasurementRow>,
     beside: Vec<BesideRow>,
+    readings: Vec<ReadingRow>,
     curve: Option<String>,
     failures: Option<FailureSection>,
     races: Vec<RaceSection>,
@@ -98,6 +100,7 @@ impl Page {
             gate: gate_note(view),
             measurements: view.measurements.iter().map(measurement).collect(),
             beside: beside(view),
+            readings: reading::rows(&data.readings),
             curve: curve(view)?,
             failures: failures(view)?,
             races: races(view)?,
