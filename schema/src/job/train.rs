@@ -69,8 +69,7 @@ pub struct Lora {
     /// The matrices' product is scaled by `alpha / r`.
     pub alpha: f64,
     /// The lowest block that is adapted, counted from 0; the blocks under it stay as they are (PEFT's
-    /// `layers_to_transform`). Nothing flows back through those, and what they make of an example is computed
-    /// once for all epochs.
+    /// `layers_to_transform`). Nothing flows back through those, and no activations of theirs are kept.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub first_layer: u32,
 }
