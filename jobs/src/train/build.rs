@@ -27,7 +27,7 @@ pub(crate) fn build(base: Base, method: &Method, seed: u64) -> Result<(Network, 
         Some(head) => (build.weight("head", head, Decay::Yes), false),
         None => (embedding.clone(), true),
     };
-    let first = first_learning(method);
+    let first = first_learning(method, config.layers);
     let network = Network { config, rope: base.rope, embedding, blocks, first, norm, head, tied };
     Ok((network, build.parameters))
 }
@@ -50,18 +50,18 @@ fn largest_matrix(config: &LlamaConfig) -> usize {
 }
 
 /// The sizes of the block's low-rank matrices, where it has any.
-fn adapted(method: &Method, index: usize) -> Option<&Lora> {
+fn adapted(method: &Method, index: usize, layers: usize) -> Option<&Lora> {
     match method {
         Method::Full => None,
-        Method::Lora(lora) => Some(lora).filter(|lora| index >= lora.first_layer as usize),
+        Method::Lora(lora) => Some(lora).filter(|lora| index >= lora.first_layer(layers)),
     }
 }
 
 /// The first block that learns.
-fn first_learning(method: &Method) -> usize {
+fn first_learning(method: &Method, layers: usize) -> usize {
     match method {
         Method::Full => 0,
-        Method::Lora(lora) => lora.first_layer as usize,
+        Method::Lora(lora) => lora.first_layer(layers),
     }
 }
 
@@ -75,7 +75,7 @@ impl Build<'_> {
     }
 
     fn block(&mut self, index: usize, base: BaseBlock, config: &LlamaConfig) -> Result<Block> {
-        self.low = adapted(self.method, index);
+        self.low = adapted(self.method, index, config.layers);
         let epsilon = config.norm_epsilon as f32;
         let name = |part: &str| format!("layers.{index}.{part}");
         let part = |name: &'static str, width: usize| Part { name, width };

@@ -26,17 +26,18 @@ pub(crate) fn optimisation() -> Optimisation {
         max_tokens: 200,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     }
 }
 
 pub(crate) fn lora() -> Method {
-    Method::Lora(Lora { r: 4, alpha: 8.0, first_layer: 0 })
+    Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 0.0 })
 }
 
 /// Leaves the first of the two blocks as it is.
 pub(crate) fn upper() -> Method {
-    Method::Lora(Lora { r: 4, alpha: 8.0, first_layer: 1 })
+    Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 0.5 })
 }
 
 pub(crate) fn model(seed: u64) -> LoadedModel {
@@ -311,10 +312,10 @@ fn an_adapter_of_the_upper_blocks_names_its_layers() {
 fn a_model_without_a_block_to_learn_is_refused() {
     let model = model(3);
     let samples = chats(&model);
-    let method = Method::Lora(Lora { r: 4, alpha: 8.0, first_layer: 2 });
+    let method = Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 1.0 });
     let error =
         Trainer::new(model.llama, training(method, |_| ()), samples, Vec::new(), None).unwrap_err();
-    assert_eq!(error.to_string(), "`first_layer` is 2; expected less than the model's layers");
+    assert_eq!(error.to_string(), "`frozen` is 1; expected 0 or more and less than 1");
 }
 
 /// Reads an exported file back into a plain model and compares its loss with the trainer's.
