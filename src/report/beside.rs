@@ -35,9 +35,13 @@ fn row(comparison: &Comparison) -> BesideRow {
 /// What the difference to the system says.
 fn note(comparison: &Comparison) -> String {
     match (comparison.reference, comparison.differ) {
-        (Reference::Again, 0) => "no answer was graded otherwise: every difference below has a cause".to_owned(),
+        (Reference::Again, 0) => {
+            "no answer was graded otherwise: every difference below has a cause".to_owned()
+        }
         (Reference::Again, differ) => {
-            format!("{differ} answers were graded otherwise although nothing changed: gains of that size are noise")
+            format!(
+                "{differ} answers were graded otherwise although nothing changed: gains of that size are noise"
+            )
         }
         (Reference::Majority | Reference::Supervised, _) => "needs no language model".to_owned(),
     }

@@ -313,8 +313,7 @@ fn a_model_without_a_block_to_learn_is_refused() {
     let model = model(3);
     let samples = chats(&model);
     let method = Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 1.0 });
-    let error =
-        Trainer::new(model.llama, training(method, |_| ()), samples, Vec::new(), None).unwrap_err();
+    let error = Trainer::new(model.llama, training(method, |_| ()), samples, Vec::new(), None).unwrap_err();
     assert_eq!(error.to_string(), "`frozen` is 1; expected 0 or more and less than 1");
 }
 

@@ -118,8 +118,14 @@ fn product(build: &Build) -> Product {
     let mut findings = Findings::default();
     if let JobKind::TrainSft(params) = &build.kind {
         let loss = 1.0 - 100.0 * params.optimisation.learning_rate;
-        findings.training =
-            Some(TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 99, looks: Vec::new() });
+        findings.training = Some(TrainingSummary {
+            steps: 9,
+            best_step: 9,
+            loss,
+            dev_loss: Some(loss),
+            tokens: 99,
+            looks: Vec::new(),
+        });
     }
     Product { outputs: outputs.collect(), findings }
 }
