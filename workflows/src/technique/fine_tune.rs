@@ -1,6 +1,6 @@
 //! Supervised fine-tuning: a LoRA learns the answers of train in the very form in which the system is used.
 //!
-//! Rates are swept by halving: all learn from a quarter of the data, the one with the lowest dev loss learns from
+//! Rates are swept by halving: all learn from an eighth of the data, the one with the lowest dev loss learns from
 //! all of it. Looks at held-out chats on the way are the learning curve.
 
 use empiric_schema::diagnosis::Category;
@@ -16,7 +16,7 @@ use super::{Build, Built, Candidate, Plan, Setting, fresh};
 /// Fewest items to learn from.
 const FEWEST_ITEMS: u32 = 50;
 /// Shares of the data in percent: for the sweep, and all.
-const SHARES: [u32; 2] = [25, 100];
+const SHARES: [u32; 2] = [12, 100];
 /// Peak learning rates that are tried on the first share.
 const RATES: [f64; 2] = [5e-4, 1e-3];
 /// Share of the chats that are only looked at.

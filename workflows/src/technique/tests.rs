@@ -179,11 +179,11 @@ fn what_was_tried_is_not_proposed_again() {
 }
 
 #[test]
-fn a_lora_sweeps_rates_on_a_quarter_and_goes_on_at_the_best() {
+fn a_lora_sweeps_rates_on_an_eighth_and_goes_on_at_the_best() {
     let fixture = Fixture::new().with_passages();
     let (stages, candidates) = fixture.play(Technique::FineTune);
     let expected: [&[&str]; 3] =
-        [&["chats-25", "chats-100"], &["lora-25-0.0005", "lora-25-0.001"], &["lora-100-0.001"]];
+        [&["chats-12", "chats-100"], &["lora-12-0.0005", "lora-12-0.001"], &["lora-100-0.001"]];
     assert_eq!(stages, expected);
     let changes: Vec<&str> = candidates.iter().map(|candidate| candidate.change.as_str()).collect();
     assert_eq!(changes, ["LoRA on 100 % of train at rate 0.001"]);
