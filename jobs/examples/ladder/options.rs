@@ -19,6 +19,8 @@ pub struct Options {
     pub words: u32,
     /// `--variants`: chats of an item.
     pub variants: u32,
+    /// `--distractors`: passages that every second item has beyond what is shown.
+    pub distractors: u32,
     /// `--rank`: of the adapter.
     pub rank: u32,
     /// `--frozen`: share of the blocks, from the lowest, that stay as they are.
@@ -56,6 +58,7 @@ impl Options {
             k: 3,
             words: 120,
             variants: 2,
+            distractors: 0,
             rank: 16,
             frozen: 0.0,
             rate: 5e-4,
@@ -79,6 +82,7 @@ impl Options {
                 "--k" => read.k = value.parse()?,
                 "--words" => read.words = value.parse()?,
                 "--variants" => read.variants = value.parse()?,
+                "--distractors" => read.distractors = value.parse()?,
                 "--rank" => read.rank = value.parse()?,
                 "--frozen" => read.frozen = value.parse()?,
                 "--rate" => read.rate = value.parse()?,

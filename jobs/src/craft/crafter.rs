@@ -19,6 +19,8 @@ pub struct Crafter<'a> {
     pub answerer: &'a Answerer,
     /// Chats of each item with a gold passage.
     pub variants: usize,
+    /// Passages that every second item has beyond what the version shows.
+    pub distractors: usize,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -81,9 +83,17 @@ impl Crafter<'_> {
     /// Places of the chunks that are like each item's question, the best first; none without retrieval.
     fn ranked(&self, items: &[&Item]) -> Result<Vec<Vec<usize>>, AnswerError> {
         let questions: Vec<Question<'_>> = items.iter().map(|item| Question::from(*item)).collect();
-        let found = self.answerer.passages(&questions, depth(shown(self.answerer), self.variants))?;
+        let found = self.answerer.passages(&questions, depth(self.passages(1), self.variants))?;
         let places = found.iter().map(|found| found.iter().map(|passage| passage.place as usize).collect());
         Ok(places.collect())
+    }
+
+    /// Passages in the chats of the item at this place.
+    fn passages(&self, place: usize) -> usize {
+        match shown(self.answerer) {
+            0 => 0,
+            shown => shown + self.distractors * (place % 2),
+        }
     }
 
     fn chats(
@@ -94,7 +104,7 @@ impl Crafter<'_> {
         ranked: &[usize],
     ) -> Result<Vec<ChatExample>, AnswerError> {
         let mut random = random(self.seed, place);
-        let k = shown(self.answerer);
+        let k = self.passages(place);
         let variants = variants(ranked, verified.gold(), k, self.variants, &mut random);
         let chat = |(variant, places): (usize, &Vec<usize>)| self.chat(item, variant, places);
         variants.iter().enumerate().map(chat).collect()

@@ -22,8 +22,12 @@ pub(crate) fn run(context: Context<'_>, params: &ExamplesParams) -> Result<Done,
     let items = read_items(context.input(&params.items)?)?;
     progress.write(&context.progress("load", 0, items.len() as u64, "item"))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
-    let crafter =
-        Crafter { answerer: &answerer, variants: params.variants as usize, seed: context.file.spec.seed };
+    let crafter = Crafter {
+        answerer: &answerer,
+        variants: params.variants as usize,
+        distractors: params.distractors as usize,
+        seed: context.file.spec.seed,
+    };
     let crafted = crafter.craft(&items, params.share, params.held_out)?;
     if crafted.train.is_empty() {
         return Err(JobError::Parameters(format!(

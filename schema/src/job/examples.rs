@@ -25,6 +25,10 @@ pub struct ExamplesParams {
     /// Chats made of each item with a gold passage: the passages as retrieved with the gold one put in where it is
     /// missing; from the second on with other distractors and the gold passage at another place.
     pub variants: u32,
+    /// Passages that every second item has beyond what the version shows: who has learned to read among
+    /// distractors can be shown more of them later. Nothing where the version shows none.
+    #[serde(default)]
+    pub distractors: u32,
 }
 
 impl ExamplesParams {

@@ -32,6 +32,8 @@ const MOST_EPOCHS: u32 = 3;
 const FROZEN: f64 = 0.5;
 /// Chats made of each item with a gold passage.
 const VARIANTS: u32 = 1;
+/// Passages that every second item has beyond what the version shows, so that retrieval can show more later.
+const DISTRACTORS: u32 = 1;
 /// Longest chat in tokens.
 const MAX_TOKENS: u32 = 1024;
 
@@ -96,6 +98,7 @@ fn chats(share: u32, version: &SystemVersion, setting: &Setting<'_>) -> Option<B
         share: f64::from(share) / 100.0,
         held_out: HELD_OUT,
         variants: VARIANTS,
+        distractors: DISTRACTORS,
     };
     Some(Build {
         name: chats_name(share),
