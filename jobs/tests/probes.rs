@@ -139,8 +139,6 @@ fn closed_book_failures_are_put_down_to_knowledge_tools_and_harm() {
             }))
         });
     let found: Vec<ItemDiagnosis> = lines(&probed.path().join(OUTPUT_FOLDER).join(PROBES_FILE));
-    println!("{}", exit.message);
-    found.iter().for_each(|line| println!("{} {}: {}", line.id, line.category.words(), line.why));
     assert_eq!(found.len(), failing.len());
     let of = |category: Category| found.iter().filter(|line| line.category == category).count();
     assert!(of(Category::Knowledge) >= 1, "{}", exit.message);
@@ -195,10 +193,6 @@ fn questions_about_one_subject_are_one_cluster() {
     }));
     let (job, exit) = inputs.run(kind);
     let clusters: Vec<Cluster> = lines(&job.path().join(OUTPUT_FOLDER).join(CLUSTERS_FILE));
-    println!("{} {:?}", exit.message, exit.findings.figures);
-    for cluster in &clusters {
-        println!("{} ({}): {}", cluster.name, cluster.items.len(), cluster.terms.join(", "));
-    }
     let named: Vec<&Cluster> = clusters.iter().filter(|cluster| cluster.name != "other").collect();
     assert!(named.len() >= 2);
     // The family of an item is the subject that people gave it. Most of a cluster is of one or two of them.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use empiric_jobs::model::{DeviceChoice, LoadOptions, LoadedModel, ModelFiles, load_with};
+use empiric_jobs::model::{DeviceChoice, LoadOptions, LoadedModel, ModelFiles, Precision, load_with};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -53,10 +53,11 @@ impl Arguments {
         Ok(read)
     }
 
-    /// Loads the model as 32-bit floats, onto the device that the environment names.
+    /// Loads the model as jobs that answer do, onto the device that the environment names: of the benchmark's
+    /// files every matrix becomes 32-bit floats, since nothing else would round nothing.
     pub fn load(&self) -> Result<LoadedModel, Failure> {
         let files = ModelFiles { weights: self.model.clone(), ..ModelFiles::default() };
-        let options = LoadOptions { device: DeviceChoice::from_environment()?, ..LoadOptions::default() };
+        let options = LoadOptions { weights: Precision::AsStored, device: DeviceChoice::from_environment()? };
         Ok(load_with(&files, options)?)
     }
 

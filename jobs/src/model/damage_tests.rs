@@ -68,7 +68,6 @@ fn rounds(count: usize, mut round: impl FnMut(&mut Damage)) {
         assert!(began.elapsed() < LIMIT, "round {seed} of {count} came after {:?}", began.elapsed());
     }
     let reserved = peak_kilobytes();
-    eprintln!("PEAK {reserved}");
     assert!(reserved < MOST_RESERVED, "{reserved} kB were reserved");
 }
 

@@ -11,8 +11,8 @@ use crate::model::observe::{Flow, Observer};
 use crate::model::schedule::{self, fit, known};
 use crate::model::trie::TokenTrie;
 
-/// Answers the prompts. Results do not depend on the batch size, nor on the order of the prompts: sequences
-/// share no arithmetic.
+/// Answers the prompts. Results depend neither on the batch size nor on the order of the prompts, but for near-ties
+/// within what sums of floats differ by: sequences share no arithmetic.
 ///
 /// # Errors
 /// A prompt that does not fit the model's context or has tokens that it does not know, impossible settings,
