@@ -103,7 +103,12 @@ impl Bench {
         let run = RunId::new(format!("{}-{number}", spec.name));
         let diagnose = script.diagnosis.is_some();
         let script = self.fakes.play(&run, script);
-        let options = RunOptions { jobs_queue: self.queue.clone(), diagnose, ..RunOptions::default() };
+        let options = RunOptions {
+            jobs_queue: self.queue.clone(),
+            diagnose,
+            compare: diagnose,
+            ..RunOptions::default()
+        };
         let input = LifecycleInput {
             run: run.clone(),
             project_dir: "project".into(),

@@ -4,7 +4,7 @@ use empiric_schema::budget::Resource;
 use empiric_schema::contract::Record;
 use empiric_schema::decision::{Decision, StopReason};
 use empiric_schema::evidence::Verdict;
-use empiric_schema::view::{RunState, RunView, Stage};
+use empiric_schema::view::{Reference, RunState, RunView, Stage};
 
 use crate::bench::{Bench, ladder, project};
 use crate::fakes::{Call, Fault, Script, examples_help, ladder_fails, ladder_helps, nothing_helps};
@@ -162,5 +162,7 @@ async fn failures_lead_from_closed_book_over_passages_to_learning_and_the_promis
     let labels = run.script.look(|seen| seen.jobs.clone());
     assert!(labels.iter().any(|label| label == "probes of 36 failures"), "{labels:?}");
     assert_eq!(labels.len(), view.jobs as usize);
+    let again = &view.comparisons[0];
+    assert_eq!((again.reference, again.n, again.differ), (Reference::Again, view.measurements[0].n, 0));
     bench.stop().await;
 }
