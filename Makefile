@@ -45,6 +45,7 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) check --locked -p empiric-workflows
 	$(CARGO) check --locked -p empiric-endpoint
 	$(CARGO) check --locked -p empiric-jobs
+	$(CARGO) check --locked -p empiric-gateway
 
 bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (builds first, then about 20 minutes)
 	@echo "== building the release program of the benchmark (once)"
