@@ -95,6 +95,11 @@ fn fields(version: &SystemVersion) -> BTreeMap<String, String> {
 fn flatten(path: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
+        Value::Object(map) if map.contains_key("digest") => {
+            // A file: its digest says all that can differ.
+            let digest = map["digest"].as_str().unwrap_or_default();
+            drop(fields.insert(path.to_owned(), digest.to_owned()));
+        }
         Value::Object(map) => map.iter().for_each(|(name, value)| flatten(&below(name), value, fields)),
         Value::Array(values) => {
             values.iter().enumerate().for_each(|(n, value)| flatten(&below(&n.to_string()), value, fields));

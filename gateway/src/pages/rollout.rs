@@ -1,5 +1,7 @@
 //! `/rollout`: what is served to whom, how it does, and what readers say.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Html;
 use empiric_schema::exposure::Exposure;
@@ -22,6 +24,8 @@ struct Rollout {
     counts: Vec<LogCounts>,
     drafts: DraftCounts,
     requests: Vec<RequestRow>,
+    /// Thumbs of the last day, by kind.
+    thumbs: BTreeMap<String, i64>,
     feedback: Vec<FeedbackRow>,
 }
 
@@ -63,7 +67,8 @@ pub(super) async fn show(
         counts: store.counts_since(project, clock::now() - DAY).await?,
         drafts: store.draft_counts(project).await?,
         requests: store.last_requests(project, None, LAST).await?.into_iter().map(request_row).collect(),
-        feedback: store.last_feedback(project, LAST).await?.into_iter().map(feedback_row).collect(),
+        thumbs: store.thumbs_since(project, clock::now() - DAY).await?.into_iter().collect(),
+        feedback: store.last_words(project, LAST).await?.into_iter().map(feedback_row).collect(),
     };
     page(&gateway, &reader, "rollout.html.j2", content).await
 }

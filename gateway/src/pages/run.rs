@@ -11,6 +11,7 @@ use empiric_schema::diagnosis::DiagnosisRow;
 use empiric_schema::view::{RunState, RunView};
 use serde::Serialize;
 
+use super::templates::count;
 use super::{PageError, curve, page};
 use crate::gateway::Gateway;
 use crate::guard::Reader;
@@ -107,18 +108,18 @@ fn limits(view: &RunView) -> Vec<(&'static str, String, Option<f64>)> {
     let share = |used: f64, limit: Option<f64>| limit.filter(|limit| *limit > 0.0).map(|limit| used / limit);
     vec![
         (
-            "device time",
+            "Device time",
             crate::clock::span(spend.device_seconds),
             share(spend.device_seconds, limits.device_seconds),
         ),
         (
-            "tokens",
-            spend.tokens.to_string(),
+            "Tokens",
+            count(i64::try_from(spend.tokens).unwrap_or(i64::MAX)),
             share(spend.tokens as f64, limits.tokens.map(|tokens| tokens as f64)),
         ),
-        ("dollars", format!("{:.2}", spend.usd), share(spend.usd, limits.usd)),
+        ("Dollars", format!("{:.2}", spend.usd), share(spend.usd, limits.usd)),
         (
-            "time",
+            "Time",
             crate::clock::span(view.updated - view.started),
             share(view.updated - view.started, limits.wall_clock_seconds),
         ),

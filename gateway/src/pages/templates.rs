@@ -37,6 +37,7 @@ impl Templates {
         environment.add_filter("time", clock::words);
         environment.add_filter("span", clock::span);
         environment.add_filter("count", count);
+        environment.add_filter("urlencode", urlencode);
         environment.add_filter("fixed", |number: f64, digits: usize| format!("{number:.digits$}"));
         for (name, text) in TEMPLATES {
             environment.add_template(name, text)?;
@@ -60,8 +61,17 @@ fn short(digest: String) -> String {
     digest.trim_start_matches("sha256:").chars().take(12).collect()
 }
 
+/// A text as a part of an address: everything but letters, digits and `-._~` (RFC 3986) as percent and digits.
+fn urlencode(text: String) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
 /// A whole number with thin spaces between thousands.
-fn count(number: i64) -> String {
+pub(super) fn count(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -86,6 +96,11 @@ mod tests {
         });
         let page = templates.render("error.html.j2", &values).unwrap();
         assert!(page.contains("&lt;script&gt;") && !page.contains("<script>alert"), "{page}");
+    }
+
+    #[test]
+    fn parts_of_addresses_hold_no_mark_of_their_own() {
+        assert_eq!(urlencode("a-1/..?x=ü".to_owned()), "a-1%2F..%3Fx%3D%C3%BC");
     }
 
     #[test]

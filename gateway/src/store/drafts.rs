@@ -4,7 +4,7 @@ use empiric_schema::db::entity::draft;
 use empiric_schema::served::DraftState;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
     QuerySelect as _,
 };
 
@@ -59,12 +59,16 @@ impl Store {
         skip: u64,
         most: u64,
     ) -> Result<Vec<draft::Model>, GatewayError> {
-        let rows = of_state(project, DraftState::Pending)
-            .order_by_desc(draft::Column::Escalated)
-            .order_by_asc(draft::Column::Created)
-            .offset(skip)
-            .limit(most);
-        Ok(rows.all(&self.connection).await?)
+        use draft::Column;
+        // Two orders that the index has each, where one over both would sort all that wait.
+        let escalated = of_state(project, DraftState::Pending).filter(Column::Escalated.is_not_null());
+        let rows = escalated.order_by_asc(Column::Escalated).order_by_asc(Column::Created);
+        let mut rows = rows.limit(skip + most).all(&self.connection).await?;
+        let left = skip + most - rows.len() as u64;
+        let plain = of_state(project, DraftState::Pending).filter(Column::Escalated.is_null());
+        let plain = plain.order_by_asc(Column::Created).limit(left);
+        rows.extend(plain.all(&self.connection).await?);
+        Ok(rows.split_off(rows.len().min(usize::try_from(skip).unwrap_or(usize::MAX))))
     }
 
     /// Drafts that people decided about, the last first.
@@ -85,15 +89,26 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub async fn draft_counts(&self, project: &str) -> Result<DraftCounts, GatewayError> {
-        let pending = of_state(project, DraftState::Pending);
-        let escalated = pending.clone().filter(draft::Column::Escalated.is_not_null());
-        let all = draft::Entity::find().filter(draft::Column::Project.eq(project));
-        let pending = pending.count(&self.connection).await?;
-        Ok(DraftCounts {
-            pending,
-            escalated: escalated.count(&self.connection).await?,
-            decided: all.count(&self.connection).await?.saturating_sub(pending),
-        })
+        use draft::Column;
+        let rows: Vec<(String, i64, i64)> = draft::Entity::find()
+            .select_only()
+            .column(Column::State)
+            .column_as(Column::State.count(), "drafts")
+            .column_as(Column::Escalated.count(), "escalated")
+            .filter(Column::Project.eq(project))
+            .group_by(Column::State)
+            .into_tuple()
+            .all(&self.connection)
+            .await?;
+        let mut counts = DraftCounts::default();
+        for (state, drafts, escalated) in rows {
+            let (drafts, escalated) = (drafts.unsigned_abs(), escalated.unsigned_abs());
+            match DraftState::of(&state) {
+                Some(DraftState::Pending) => (counts.pending, counts.escalated) = (drafts, escalated),
+                _ => counts.decided += drafts,
+            }
+        }
+        Ok(counts)
     }
 
     /// Writes a decision, if the draft still waits. Says whether it did.

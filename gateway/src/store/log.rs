@@ -121,16 +121,30 @@ impl Store {
         Ok(row.into_partial_model::<Asked>().one(&self.connection).await?)
     }
 
-    /// The last feedback, the latest first.
+    /// How many thumbs of each kind readers gave since a time.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn last_feedback(
-        &self,
-        project: &str,
-        most: u64,
-    ) -> Result<Vec<feedback::Model>, GatewayError> {
-        let rows = feedback::Entity::find().filter(feedback::Column::Project.eq(project));
+    pub async fn thumbs_since(&self, project: &str, since: f64) -> Result<Vec<(String, i64)>, GatewayError> {
+        use feedback::Column;
+        let rows = feedback::Entity::find()
+            .select_only()
+            .column(Column::Thumb)
+            .column_as(Column::Sequence.count(), "thumbs")
+            .filter(Column::Project.eq(project))
+            .filter(Column::At.gte(since))
+            .filter(Column::Thumb.is_not_null())
+            .group_by(Column::Thumb);
+        Ok(rows.into_tuple().all(&self.connection).await?)
+    }
+
+    /// The last feedback that says more than a thumb, the latest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn last_words(&self, project: &str, most: u64) -> Result<Vec<feedback::Model>, GatewayError> {
+        let has_words = feedback::Column::Correction.is_not_null().or(feedback::Column::Note.is_not_null());
+        let rows = feedback::Entity::find().filter(feedback::Column::Project.eq(project)).filter(has_words);
         let rows = rows.order_by_desc(feedback::Column::Sequence).limit(most);
         Ok(rows.all(&self.connection).await?)
     }

@@ -41,7 +41,7 @@ impl MigrationTrait for Migration {
             .col(text_null("signature"))
             .to_owned();
         manager.create_table(table).await?;
-        step::create_index(manager, "drafts", &["project", "state", "created"]).await?;
+        step::create_index(manager, "drafts", &["project", "state", "escalated", "created"]).await?;
         step::create_index(manager, "drafts", &["project", "decided"]).await
     }
 
