@@ -61,9 +61,10 @@ fn training(steps: u32) -> Training {
         max_tokens: LENGTH as u32 + 1,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: RANK, alpha: 32.0 });
+    let method = Method::Lora(Lora { r: RANK, alpha: 32.0, frozen: 0.0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"throughput") }
 }
 

@@ -93,9 +93,10 @@ fn training() -> Training {
         max_tokens: 1024,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: 8, alpha: 16.0 });
+    let method = Method::Lora(Lora { r: 8, alpha: 16.0, frozen: 0.0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"test") }
 }
 

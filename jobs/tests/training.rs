@@ -62,9 +62,10 @@ fn training() -> Training {
         max_tokens: 256,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: 16, alpha: 32.0 });
+    let method = Method::Lora(Lora { r: 16, alpha: 32.0, frozen: 0.0 });
     Training { method, optimisation, seed: 1, identity: Digest::of(b"test") }
 }
 

@@ -75,6 +75,55 @@ pub struct Measurement {
     pub interval: Interval,
 }
 
+/// What a system is held against without deciding anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The starting system once more: how far results differ when nothing has changed.
+    Again,
+    /// Always the most frequent answer of train.
+    Majority,
+    /// A classic model that learned from train, on sentence vectors.
+    Supervised,
+}
+
+impl Reference {
+    /// Name for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Again => "the starting system, run again",
+            Self::Majority => "always the most frequent answer",
+            Self::Supervised => "a classic supervised model",
+        }
+    }
+}
+
+/// How a reference did on a split, beside a system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// What was measured.
+    pub reference: Reference,
+    /// `dev` or `test`.
+    pub split: String,
+    /// The system that it was measured beside.
+    pub beside: Digest,
+    /// Items.
+    pub n: u32,
+    /// Of them passed.
+    pub passed: u32,
+    /// Of them graded otherwise than the system's.
+    pub differ: u32,
+    /// 95 % Wilson interval of the share that passed.
+    pub interval: Interval,
+}
+
+impl Comparison {
+    /// The share that passed, in [0, 1]; 0 without items.
+    pub fn accuracy(&self) -> f64 {
+        if self.n == 0 { 0.0 } else { f64::from(self.passed) / f64::from(self.n) }
+    }
+}
+
 impl Measurement {
     /// The share that passed, in [0, 1]; 0 without items.
     pub fn accuracy(&self) -> f64 {
@@ -174,6 +223,9 @@ pub struct RunView {
     pub incumbent: Option<Digest>,
     /// Everything measured so far.
     pub measurements: Vec<Measurement>,
+    /// What was measured beside the system and decides nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<Comparison>,
     /// Every decision so far.
     pub decisions: Vec<DecisionRecord>,
     /// Limits.

@@ -16,7 +16,7 @@ use crate::cli::{Global, OutputFormat, ReportArgs, RunRef};
 use crate::error::CliError;
 use crate::output;
 use crate::place::{self, Place};
-use crate::report::{self, ItemExample, ReportData};
+use crate::report::{self, ItemExample, Reading, ReportData};
 
 /// The files of a report.
 #[derive(Debug, serde::Serialize)]
@@ -64,8 +64,31 @@ async fn data(view: RunView, place: &Place) -> Result<ReportData, CliError> {
     let database = place.existing_database().await?;
     let mut versions = database.versions(&view.run).await?;
     versions.sort_by_key(|(_, version)| first_measured(&view, &version.digest()));
-    let items = examples(&view, place, &database).await?;
-    Ok(ReportData { view, versions, items, environment: environment() })
+    let items = dev_items(&view, place).await?;
+    let readings = readings(&view, &items, &database).await?;
+    let items = examples(&view, items, &database).await?;
+    Ok(ReportData { view, versions, items, readings, environment: environment() })
+}
+
+async fn dev_items(view: &RunView, place: &Place) -> Result<Vec<Item>, CliError> {
+    let Some(artifact) = &view.dev_items else { return Ok(Vec::new()) };
+    let bytes = place.store()?.get_bytes(artifact).await?;
+    read_items("dev", &bytes).map_err(CliError::Data)
+}
+
+/// The first version on all of dev, and each finalist on the items that did not choose it.
+async fn readings(view: &RunView, items: &[Item], database: &Database) -> Result<Vec<Reading>, CliError> {
+    let mut readings = Vec::new();
+    for point in &view.measurements {
+        let is_first = point.split == "dev" && point.iteration == 0;
+        let is_finalist = point.split == "dev-confirm" && point.label != "incumbent";
+        if is_first || is_finalist {
+            let results = of_version(view, database, &point.version, &point.split).await?;
+            readings.push(Reading::of(&point.label, &point.split, items, &results));
+        }
+    }
+    readings.retain(|reading| reading.found.1 + reading.missed.1 > 0);
+    Ok(readings)
 }
 
 /// Place of a version's first measurement: the versions' order of appearance.
@@ -75,10 +98,11 @@ fn first_measured(view: &RunView, version: &Digest) -> usize {
 }
 
 /// Dev items with the first version's answers and those of the version that was compared last.
-async fn examples(view: &RunView, place: &Place, database: &Database) -> Result<Vec<ItemExample>, CliError> {
-    let Some(artifact) = &view.dev_items else { return Ok(Vec::new()) };
-    let bytes = place.store()?.get_bytes(artifact).await?;
-    let items = read_items("dev", &bytes).map_err(CliError::Data)?;
+async fn examples(
+    view: &RunView,
+    items: Vec<Item>,
+    database: &Database,
+) -> Result<Vec<ItemExample>, CliError> {
     let before = answers(view, database, "dev", true).await?;
     let after = answers(view, database, "dev-confirm", false).await?;
     Ok(items.into_iter().map(|item| example(item, &before, &after)).collect())

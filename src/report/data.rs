@@ -8,6 +8,8 @@ use empiric_schema::version::SystemVersion;
 use empiric_schema::view::RunView;
 use serde::Serialize;
 
+use super::reading::Reading;
+
 /// Everything that a report shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportData {
@@ -18,6 +20,8 @@ pub struct ReportData {
     /// Dev items with the answers of the first and of the last version. Items of the locked test
     /// split have no place here: a report may be read by whoever improves the system.
     pub items: Vec<ItemExample>,
+    /// What each version on dev made of the passages that it was shown.
+    pub readings: Vec<Reading>,
     /// What the run ran on, one statement a line.
     pub environment: Vec<String>,
 }

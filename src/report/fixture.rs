@@ -37,6 +37,7 @@ pub(crate) fn report(ending: Ending) -> ReportData {
         view: run(ending),
         versions: vec![("first".to_owned(), version(0)), ("c3".to_owned(), version(3))],
         items: items(ending),
+        readings: Vec::new(),
         environment: vec![
             "empiric 0.1.0, Temporal dev server 1.9.1".to_owned(),
             "2 cores, no accelerator".to_owned(),
@@ -105,6 +106,7 @@ pub(crate) fn running() -> RunView {
         dev_items: None,
         incumbent: Some(version(0).digest()),
         measurements: vec![measurement(0, "dev", 0, 100, 12)],
+        comparisons: Vec::new(),
         decisions: opening_decisions(),
         limits: Limits {
             wall_clock_seconds: Some(1800.0),

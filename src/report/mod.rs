@@ -3,6 +3,7 @@
 //! Everything here is a pure function of [`ReportData`]. Reading the run from the database or a
 //! workflow, and writing files, is left to the commands.
 
+mod beside;
 pub(crate) mod budget;
 mod compare;
 mod data;
@@ -14,6 +15,7 @@ mod page;
 pub(crate) mod people;
 mod plot;
 mod promise;
+mod reading;
 mod render;
 mod version;
 pub(crate) mod words;
@@ -27,4 +29,5 @@ mod tests;
 pub use data::{ItemExample, ReportData};
 pub use error::ReportError;
 pub use headline::{Tone, headline};
+pub use reading::Reading;
 pub use render::{html, json, markdown};

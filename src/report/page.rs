@@ -5,6 +5,7 @@ use empiric_schema::view::{Measurement, RunState, RunView};
 use serde::Serialize;
 
 use super::ReportError;
+use super::beside::{BesideRow, beside};
 use super::budget::gauges;
 use super::compare::{DuelRow, RaceSection, duels, paired, races};
 use super::data::ReportData;
@@ -14,6 +15,7 @@ use super::headline::{Headline, headline};
 use super::people::{self, QuestionRow};
 use super::plot;
 use super::promise::{self, PromiseRow};
+use super::reading::{self, ReadingRow};
 use super::version::{VersionSection, version_section};
 use super::words;
 use super::worth::{self, WorthRow};
@@ -29,6 +31,8 @@ pub(super) struct Page {
     promise: Vec<PromiseRow>,
     gate: Option<String>,
     measurements: Vec<MeasurementRow>,
+    beside: Vec<BesideRow>,
+    readings: Vec<ReadingRow>,
     curve: Option<String>,
     failures: Option<FailureSection>,
     races: Vec<RaceSection>,
@@ -95,6 +99,8 @@ impl Page {
             promise: promise::rows(view),
             gate: gate_note(view),
             measurements: view.measurements.iter().map(measurement).collect(),
+            beside: beside(view),
+            readings: reading::rows(&data.readings),
             curve: curve(view)?,
             failures: failures(view)?,
             races: races(view)?,

@@ -124,7 +124,7 @@ fn a_run_without_anything_still_has_a_report() {
     view.updated = view.started;
     view.busy_seconds = 0.0;
     view.state = RunState::Paused;
-    let data = ReportData { view, versions: Vec::new(), items: Vec::new(), environment: Vec::new() };
+    let data = ReportData { view, versions: Vec::new(), items: Vec::new(), readings: Vec::new(), environment: Vec::new() };
     let page = html(&data).unwrap();
     assert!(page.contains("the run is paused"));
     assert!(page.contains("not tested"));

@@ -144,7 +144,7 @@ impl Script {
             (JobKind::TrainSft(params), _) => {
                 let loss = 1.0 - params.optimisation.learning_rate;
                 let training =
-                    TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 9 };
+                    TrainingSummary { steps: 9, best_step: 9, loss, dev_loss: Some(loss), tokens: 9, looks: Vec::new() };
                 Findings { training: Some(training), ..Findings::default() }
             }
             _ => Findings::default(),

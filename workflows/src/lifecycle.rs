@@ -4,6 +4,7 @@
 
 mod ask;
 mod books;
+mod compare;
 mod diagnose;
 mod rehearsal;
 mod work;
@@ -255,9 +256,10 @@ impl Life {
         self.publish(ctx).await?;
         let version = self.books.frozen()?.system.clone();
         let (measured, results) = self.evaluate(ctx, &version, "dev", "first measurement").await?;
-        let measurement = self.books.first_measurement(version.clone(), measured, results.clone());
+        let measurement = self.books.first_measurement(version.clone(), measured.clone(), results.clone());
         let records = vec![version_row(&version, "start"), Record::Evaluation { measurement, results }];
-        self.record(ctx, records).await
+        self.record(ctx, records).await?;
+        self.compare(ctx, "dev", (&version.digest(), &measured)).await
     }
 
     async fn improve(&mut self, ctx: &WorkflowContext<Lifecycle>, technique: Technique) -> Result<(), Halt> {
@@ -325,8 +327,9 @@ impl Life {
             self.evaluate(ctx, &start, "test", "locked test, starting version").await?
         };
         let start = (before, before_files);
-        let records = self.books.answer_look(&candidate, alpha, found, &mut files, start)?;
-        self.record(ctx, records).await
+        let records = self.books.answer_look(&candidate, alpha, found.clone(), &mut files, start)?;
+        self.record(ctx, records).await?;
+        self.compare(ctx, "test", (&candidate.digest(), &found)).await
     }
 
     fn reason(&self, ctx: &WorkflowContext<Lifecycle>, halt: Halt) -> StopReason {

@@ -3,6 +3,7 @@
 //! It sees only what was measured and decided, never a clock or a store, so the same history always
 //! takes the same way. Its table is a snapshot test.
 
+use empiric_schema::artifact::Digest;
 use empiric_schema::budget::Resource;
 use empiric_schema::decision::StopReason;
 use empiric_schema::diagnosis::{Category, DiagnosisRow, Priority};
@@ -56,6 +57,8 @@ pub struct TechniqueState {
     pub missing: Option<String>,
     /// Whether it has something to build or to try.
     pub has_candidates: bool,
+    /// The incumbent for which it built and then had nothing new to race.
+    pub emptied: Option<Digest>,
 }
 
 impl TechniqueState {
@@ -69,6 +72,7 @@ impl TechniqueState {
             cost: None,
             missing: None,
             has_candidates: true,
+            emptied: None,
         }
     }
 }

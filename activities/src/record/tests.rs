@@ -90,6 +90,7 @@ fn view(run: &str, started: f64, stage: Stage) -> RunView {
         dev_items: None,
         incumbent: None,
         measurements: Vec::new(),
+        comparisons: Vec::new(),
         decisions: Vec::new(),
         limits: Limits::default(),
         spend: Spend::default(),

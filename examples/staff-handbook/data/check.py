@@ -16,7 +16,7 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent
 ROOT = DATA.parent
-AT_LEAST = {"train": 150, "dev": 100, "test": 100}
+AT_LEAST = {"train": 400, "dev": 100, "test": 100}
 # Share of each kind in each split: (least, most).
 SHARES = {
     "lookup": (0.65, 0.75),

@@ -43,9 +43,10 @@ fn training(arguments: &Arguments, batch: u32, length: u32) -> Result<Training, 
         max_tokens: length,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     };
-    let method = Method::Lora(Lora { r: rank, alpha: f64::from(2 * rank) });
+    let method = Method::Lora(Lora { r: rank, alpha: f64::from(2 * rank), frozen: 0.0 });
     Ok(Training { method, optimisation, seed: 1, identity: Digest::of(b"bench_runtime") })
 }
 

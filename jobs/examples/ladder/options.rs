@@ -21,6 +21,8 @@ pub struct Options {
     pub variants: u32,
     /// `--rank`: of the adapter.
     pub rank: u32,
+    /// `--frozen`: share of the blocks, from the lowest, that stay as they are.
+    pub frozen: f64,
     /// `--rate`: peak learning rate.
     pub rate: f64,
     /// `--epochs`
@@ -55,6 +57,7 @@ impl Options {
             words: 120,
             variants: 2,
             rank: 16,
+            frozen: 0.0,
             rate: 5e-4,
             epochs: 2,
             batch: 8,
@@ -77,6 +80,7 @@ impl Options {
                 "--words" => read.words = value.parse()?,
                 "--variants" => read.variants = value.parse()?,
                 "--rank" => read.rank = value.parse()?,
+                "--frozen" => read.frozen = value.parse()?,
                 "--rate" => read.rate = value.parse()?,
                 "--epochs" => read.epochs = value.parse()?,
                 "--batch" => read.batch = value.parse()?,

@@ -143,6 +143,7 @@ impl<'a> Ladder<'a> {
             max_tokens: 2048,
             patience: 0,
             look_every: 0,
+            looks: 0,
             checkpoint_every: 0,
         };
         let rank = self.options.rank;
@@ -150,7 +151,7 @@ impl<'a> Ladder<'a> {
             model: version.model.weights().ok_or("the model has no weights")?.clone(),
             train: output(examples, TRAIN_CHATS_FILE)?,
             dev,
-            method: Method::Lora(Lora { r: rank, alpha: 2.0 * f64::from(rank) }),
+            method: Method::Lora(Lora { r: rank, alpha: 2.0 * f64::from(rank), frozen: self.options.frozen }),
             optimisation,
         })
     }

@@ -95,11 +95,11 @@ fn every_item_of_the_hotel_becomes_chats_of_its_kind() {
     let hotel = hotel(&handbook(), calculator);
     let crafted = craft(&hotel, &train(), 2, 0.1);
     let tally = crafted.tally;
-    assert_eq!((tally.items, tally.left_out), (163, 0));
-    assert_eq!((tally.abstentions, tally.refusals, tally.tool_calls), (16, 12, 19));
+    assert_eq!((tally.items, tally.left_out), (421, 0));
+    assert_eq!((tally.abstentions, tally.refusals, tally.tool_calls), (42, 32, 47));
     // All but abstentions have a gold passage, and so two chats.
-    assert_eq!(crafted.train.len() + crafted.dev.len(), 16 + 2 * (163 - 16));
-    let share = crafted.dev.len() as f64 / (16 + 2 * (163 - 16)) as f64;
+    assert_eq!(crafted.train.len() + crafted.dev.len(), 42 + 2 * (421 - 42));
+    let share = crafted.dev.len() as f64 / (42 + 2 * (421 - 42)) as f64;
     assert!((0.05..0.15).contains(&share), "{share}");
 }
 
@@ -182,7 +182,7 @@ fn answers_that_nothing_speaks_for_are_left_out() {
 fn a_version_that_looks_nothing_up_teaches_what_is_expected() {
     let hotel = hotel(&handbook(), |version| version.retrieval = None);
     let crafted = craft(&hotel, &train(), 3, 0.0);
-    assert_eq!(crafted.train.len(), 163);
+    assert_eq!(crafted.train.len(), 421);
     assert_eq!((crafted.tally.left_out, crafted.tally.abstentions), (0, 0));
     let asked = "Q: What's the most leave anyone can build up to with long service?";
     assert_eq!(chats_of(&crafted, "train-001")[0].messages[1].content, asked);
@@ -203,5 +203,5 @@ fn the_same_seed_gives_the_same_chats_and_no_document_is_on_both_sides() {
     };
     assert!(documents(&crafted.train).is_disjoint(&documents(&crafted.dev)));
     let half = Crafter { answerer: &hotel.answerer, variants: 2, seed: 1 }.craft(&items, 0.5, 0.2).unwrap();
-    assert_eq!(half.tally.items, 82);
+    assert_eq!(half.tally.items, 211);
 }

@@ -43,6 +43,7 @@ fn optimisation() -> Optimisation {
         max_tokens: 100,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 2,
     }
 }
@@ -62,7 +63,7 @@ impl Job {
             model: ModelBinding { id: ModelId::new("tiny"), weights, files: BTreeMap::new() },
             train,
             dev: Some(dev),
-            method: Method::Lora(Lora { r: 2, alpha: 4.0 }),
+            method: Method::Lora(Lora { r: 2, alpha: 4.0, frozen: 0.0 }),
             optimisation: optimisation(),
         };
         let outputs = params.method.outputs().iter().map(|name| (*name).to_owned()).collect();

@@ -90,7 +90,7 @@ mod tests {
         let items = data.iter().flat_map(|file| file.lines());
         let items: Vec<Item> = items.map(|line| serde_json::from_str(line).unwrap()).collect();
         let with_work: Vec<&Item> = items.iter().filter(|item| expression(item).is_some()).collect();
-        assert_eq!(with_work.len(), 46);
+        assert_eq!(with_work.len(), 74);
         for item in with_work {
             assert!(worked_answer(item).is_some(), "{}", item.id);
         }

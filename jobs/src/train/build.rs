@@ -17,7 +17,7 @@ use crate::model::LlamaConfig;
 pub(crate) fn build(base: Base, method: &Method, seed: u64) -> Result<(Network, Parameters)> {
     let config = base.config;
     let turned = Tensor::zeros(largest_matrix(&config), DType::F32, &Device::Cpu)?;
-    let mut build = Build { method, seed, streams: 0, parameters: Parameters::default(), turned };
+    let mut build = Build { method, low: None, seed, streams: 0, parameters: Parameters::default(), turned };
     let epsilon = config.norm_epsilon as f32;
     let embedding = build.weight("embedding", base.embedding, Decay::Yes);
     let blocks = base.blocks.into_iter().enumerate();
@@ -27,12 +27,15 @@ pub(crate) fn build(base: Base, method: &Method, seed: u64) -> Result<(Network, 
         Some(head) => (build.weight("head", head, Decay::Yes), false),
         None => (embedding.clone(), true),
     };
-    let network = Network { config, rope: base.rope, embedding, blocks, norm, head, tied };
+    let first = first_learning(method, config.layers);
+    let network = Network { config, rope: base.rope, embedding, blocks, first, norm, head, tied };
     Ok((network, build.parameters))
 }
 
 struct Build<'a> {
     method: &'a Method,
+    /// The low-rank matrices of the block that is being made.
+    low: Option<&'a Lora>,
     seed: u64,
     /// Random streams that were begun: each matrix has its own.
     streams: u64,
@@ -46,6 +49,22 @@ fn largest_matrix(config: &LlamaConfig) -> usize {
     config.hidden * widest
 }
 
+/// The sizes of the block's low-rank matrices, where it has any.
+fn adapted(method: &Method, index: usize, layers: usize) -> Option<&Lora> {
+    match method {
+        Method::Full => None,
+        Method::Lora(lora) => Some(lora).filter(|lora| index >= lora.first_layer(layers)),
+    }
+}
+
+/// The first block that learns.
+fn first_learning(method: &Method, layers: usize) -> usize {
+    match method {
+        Method::Full => 0,
+        Method::Lora(lora) => lora.first_layer(layers),
+    }
+}
+
 impl Build<'_> {
     /// A weight of the base: trained in full training alone.
     fn weight(&mut self, name: &str, value: Tensor, decay: Decay) -> Weight {
@@ -56,6 +75,7 @@ impl Build<'_> {
     }
 
     fn block(&mut self, index: usize, base: BaseBlock, config: &LlamaConfig) -> Result<Block> {
+        self.low = adapted(self.method, index, config.layers);
         let epsilon = config.norm_epsilon as f32;
         let name = |part: &str| format!("layers.{index}.{part}");
         let part = |name: &'static str, width: usize| Part { name, width };
@@ -77,9 +97,9 @@ impl Build<'_> {
 
     fn linear(&mut self, name: String, value: Tensor, parts: Vec<Part>) -> Result<Linear> {
         let (inputs, outputs) = value.dims2()?;
-        let low_rank = match self.method {
-            Method::Full => None,
-            Method::Lora(lora) => Some(self.low_rank(&name, lora, inputs, outputs, parts.len())?),
+        let low_rank = match self.low {
+            None => None,
+            Some(lora) => Some(self.low_rank(&name, lora, inputs, outputs, parts.len())?),
         };
         let weight = self.weight(&name, value, Decay::Yes);
         Ok(Linear { weight, parts, low_rank, turned: self.turned.clone() })

@@ -32,8 +32,10 @@ pub(crate) fn adapter(network: &Network, lora: &Lora, base: &str) -> Result<Adap
         add_low_rank(&mut tensors, &format!("base_model.model.{prefix}"), linear, low_rank)?;
         modules.extend(linear.parts.iter().map(|part| part.name.split('.').next_back().unwrap_or(part.name)));
     }
-    // Each layer has the same modules.
-    modules.truncate(modules.len() / network.blocks.len().max(1));
+    // Each adapted layer has the same modules.
+    let layers = network.first..network.blocks.len();
+    modules.truncate(modules.len() / layers.len().max(1));
+    let layers: Option<Vec<usize>> = (network.first > 0).then(|| layers.collect());
     let config = json!({
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -43,6 +45,7 @@ pub(crate) fn adapter(network: &Network, lora: &Lora, base: &str) -> Result<Adap
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": modules,
+        "layers_to_transform": layers,
         "fan_in_fan_out": false,
         "inference_mode": true,
         "init_lora_weights": true,

@@ -10,7 +10,7 @@ use super::gradients::{Gradients, Parameter};
 use super::network::{Memory, Network};
 use super::random::Random;
 use super::tensors::{change, lend};
-use super::tests::{chats, lora, model, untied};
+use super::tests::{chats, lora, model, untied, upper};
 use crate::model::LoadedModel;
 
 struct Setup {
@@ -88,6 +88,13 @@ impl Setup {
 fn low_rank_gradients_agree_with_finite_differences() {
     let setup = setup(model(2), &lora());
     assert_eq!(setup.parameters.len(), 2 * 4 * 2);
+    setup.check();
+}
+
+#[test]
+fn gradients_of_the_upper_blocks_agree_with_finite_differences() {
+    let setup = setup(model(2), &upper());
+    assert_eq!(setup.parameters.len(), 4 * 2);
     setup.check();
 }
 

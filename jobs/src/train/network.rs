@@ -24,6 +24,8 @@ pub(crate) struct Network {
     /// `[vocabulary, hidden]`
     pub(crate) embedding: Weight,
     pub(crate) blocks: Vec<Block>,
+    /// The first block that learns: nothing flows back through those before it.
+    pub(crate) first: usize,
     pub(crate) norm: Norm,
     /// `[vocabulary, hidden]`: where it is tied, the embedding with its slot.
     pub(crate) head: Weight,
@@ -48,7 +50,7 @@ pub(crate) enum Memory {
 impl Network {
     /// Rows whose activations fit into the room for them.
     pub(crate) fn rows_within_memory(&self) -> usize {
-        let floats: usize = self.blocks.iter().map(Block::kept_per_row).sum();
+        let floats: usize = self.blocks[self.first..].iter().map(Block::kept_per_row).sum();
         KEPT_BYTES / (floats * size_of::<f32>()).max(1)
     }
 
@@ -83,7 +85,7 @@ impl Network {
         let (hidden, traces) = self.forward(batch, memory, &attention)?;
         let (sum, gradient) = self.learn_head(batch, &hidden, factor, gradients)?;
         drop(hidden);
-        for (block, trace) in self.blocks.iter().zip(traces).rev() {
+        for (block, trace) in self.blocks[self.first..].iter().zip(traces).rev() {
             let kept = match trace {
                 Trace::Kept(kept) => *kept,
                 Trace::Input(input) => block.forward(input, &attention)?.1,
@@ -109,9 +111,13 @@ impl Network {
         memory: Memory,
         attention: &Attention<'_>,
     ) -> Result<(Tensor, Vec<Trace>)> {
+        let (frozen, learning) = self.blocks.split_at(self.first);
         let mut hidden = self.embed(batch)?;
-        let mut traces = Vec::with_capacity(self.blocks.len());
-        for block in &self.blocks {
+        for block in frozen {
+            hidden = block.forward(hidden, attention)?.0;
+        }
+        let mut traces = Vec::with_capacity(learning.len());
+        for block in learning {
             let input = hidden.clone();
             let (output, kept) = block.forward(hidden, attention)?;
             traces.push(match memory {

@@ -26,12 +26,18 @@ pub(crate) fn optimisation() -> Optimisation {
         max_tokens: 200,
         patience: 0,
         look_every: 0,
+        looks: 0,
         checkpoint_every: 0,
     }
 }
 
 pub(crate) fn lora() -> Method {
-    Method::Lora(Lora { r: 4, alpha: 8.0 })
+    Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 0.0 })
+}
+
+/// Leaves the first of the two blocks as it is.
+pub(crate) fn upper() -> Method {
+    Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 0.5 })
 }
 
 pub(crate) fn model(seed: u64) -> LoadedModel {
@@ -289,6 +295,29 @@ fn an_adapter_has_pefts_names_and_shapes() {
     assert_eq!(shape("mlp.down_proj.lora_A"), [4, 96]);
 }
 
+#[test]
+fn an_adapter_of_the_upper_blocks_names_its_layers() {
+    let mut trainer = trainer(upper(), None, |o| o.max_steps = 2);
+    trainer.run(&mut Stop::default()).unwrap();
+    let files = trainer.adapter("tiny").unwrap().unwrap();
+    let config: serde_json::Value = serde_json::from_slice(&files.config).unwrap();
+    assert_eq!(config["layers_to_transform"], serde_json::json!([1]));
+    assert_eq!(config["target_modules"].as_array().unwrap().len(), 7);
+    let tensors = SafeTensors::deserialize(&files.weights).unwrap();
+    assert_eq!(tensors.len(), 7 * 2);
+    assert!(tensors.iter().all(|(name, _)| name.contains(".layers.1.")));
+}
+
+#[test]
+fn a_model_without_a_block_to_learn_is_refused() {
+    let model = model(3);
+    let samples = chats(&model);
+    let method = Method::Lora(Lora { r: 4, alpha: 8.0, frozen: 1.0 });
+    let error =
+        Trainer::new(model.llama, training(method, |_| ()), samples, Vec::new(), None).unwrap_err();
+    assert_eq!(error.to_string(), "`frozen` is 1; expected 0 or more and less than 1");
+}
+
 /// Reads an exported file back into a plain model and compares its loss with the trainer's.
 #[test]
 fn exported_weights_are_those_that_were_trained() {
@@ -318,9 +347,15 @@ fn exported_weights_are_those_that_were_trained() {
 /// Puts an exported adapter onto its base and compares its loss with the trainer's.
 #[test]
 fn an_exported_adapter_answers_as_it_was_trained() {
+    for method in [lora(), upper()] {
+        answers_as_trained(method);
+    }
+}
+
+fn answers_as_trained(method: Method) {
     let model = model(3);
     let samples = chats(&model);
-    let training = training(lora(), |o| o.max_steps = 6);
+    let training = training(method, |o| o.max_steps = 6);
     let mut trainer = Trainer::new(model.llama.clone(), training, samples.clone(), Vec::new(), None).unwrap();
     let before = trainer.loss(&samples).unwrap();
     trainer.run(&mut Stop::default()).unwrap();

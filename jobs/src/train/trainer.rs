@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Result as TensorResult;
 use empiric_schema::artifact::Digest;
-use empiric_schema::job::{Method, Optimisation, TrainingStep, TrainingSummary};
+use empiric_schema::job::{Look, Method, Optimisation, TrainingStep, TrainingSummary};
 
 use super::base::take;
 use super::batch::{Batch, Sample};
@@ -154,7 +154,15 @@ impl Trainer {
             loss: self.state.history.last().map_or(0.0, |step| step.loss),
             dev_loss: self.state.best.map(|best| best.dev_loss),
             tokens: self.state.tokens,
+            looks: self.looks(),
         }
+    }
+
+    fn looks(&self) -> Vec<Look> {
+        let look = |step: &TrainingStep| {
+            Some(Look { examples: self.examples_after(step.step) as u64, dev_loss: step.dev_loss? })
+        };
+        self.state.history.iter().filter_map(look).collect()
     }
 
     /// All steps so far.
@@ -271,9 +279,10 @@ impl Trainer {
     /// Whether dev should have been looked at after the last step and was not.
     fn is_look_missing(&self) -> bool {
         let Some(last) = self.state.history.last() else { return false };
-        let every = match self.training.optimisation.look_every {
-            0 => self.schedule.epoch_steps(),
-            every => every,
+        let every = match (self.training.optimisation.looks, self.training.optimisation.look_every) {
+            (0, 0) => self.schedule.epoch_steps(),
+            (0, every) => every,
+            (looks, _) => self.schedule.total.div_ceil(looks),
         };
         let due = last.step.is_multiple_of(every) || last.step == self.schedule.total;
         due && !self.dev.is_empty() && last.dev_loss.is_none()
@@ -363,6 +372,7 @@ fn check(training: &Training) -> Result<(), TrainError> {
     if let Method::Lora(lora) = &training.method {
         checks.push(("r", lora.r > 0, f64::from(lora.r), "at least 1"));
         checks.push(("alpha", positive(lora.alpha), lora.alpha, "a positive number"));
+        checks.push(("frozen", (0.0..1.0).contains(&lora.frozen), lora.frozen, "0 or more and less than 1"));
     }
     match checks.into_iter().find(|(_, good, _, _)| !good) {
         None => Ok(()),

@@ -55,6 +55,10 @@ pub struct RunOptions {
     /// (`race::first_items`, `gate::outlook`). Runs that began before that go on without it.
     #[serde(default)]
     pub thrift: bool,
+    /// Whether baselines and the old system's second run are measured beside the first. Runs that began before that
+    /// go on without them.
+    #[serde(default)]
+    pub compare: bool,
 }
 
 impl Default for RunOptions {
@@ -67,6 +71,7 @@ impl Default for RunOptions {
             batch: 32,
             diagnose: true,
             thrift: true,
+            compare: true,
         }
     }
 }

@@ -72,3 +72,10 @@ pub struct Frozen {
     /// The system as the spec describes it: the first incumbent.
     pub system: SystemVersion,
 }
+
+impl Frozen {
+    /// The locked test for `test`, dev for everything else.
+    pub fn split(&self, name: &str) -> &FrozenSplit {
+        if name == "test" { &self.test } else { &self.dev }
+    }
+}

@@ -26,7 +26,7 @@ pub use probe::{PROBES_FILE, ProbeParams};
 pub use score::{ContinuationScore, Continuations, ItemScores, SCORES_FILE, ScoreParams};
 pub use serve::ServeRequest;
 pub use train::{
-    ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ChatExample, HISTORY_FILE, Lora, Method, Optimisation,
+    ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, ChatExample, HISTORY_FILE, Look, Lora, Method, Optimisation,
     TrainSftParams, TrainingStep, TrainingSummary, Turn, WEIGHTS_FILE,
 };
 

@@ -68,6 +68,25 @@ pub struct Lora {
     pub r: u32,
     /// The matrices' product is scaled by `alpha / r`.
     pub alpha: f64,
+    /// Share of the blocks, from the lowest, that stay as they are, in `[0, 1)` (PEFT's `layers_to_transform`
+    /// names the others). Nothing flows back through those, and no activations of theirs are kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub frozen: f64,
+}
+
+impl Lora {
+    /// The lowest block that is adapted, of a model with this many.
+    pub fn first_layer(&self, layers: usize) -> usize {
+        (layers as f64 * self.frozen) as usize
+    }
+}
+
+fn is_none(number: &u32) -> bool {
+    *number == 0
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// AdamW with warm-up and cosine decay.
@@ -99,6 +118,9 @@ pub struct Optimisation {
     /// Optimiser steps between two looks at the dev loss; 0 for once an epoch.
     #[serde(default)]
     pub look_every: u32,
+    /// Looks at the dev loss in all, as far apart from each other as can be; 0 for as `look_every` says.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub looks: u32,
     /// Optimiser steps between two checkpoints; 0 for none.
     #[serde(default)]
     pub checkpoint_every: u32,
@@ -152,4 +174,16 @@ pub struct TrainingSummary {
     pub dev_loss: Option<f64>,
     /// Tokens that were read forward and backward, all epochs together.
     pub tokens: u64,
+    /// All looks at dev in their order: the learning curve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<Look>,
+}
+
+/// A look at dev in the middle of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Look {
+    /// Examples that were learned from until then, all epochs together.
+    pub examples: u64,
+    /// The dev loss, in nats a token.
+    pub dev_loss: f64,
 }

@@ -149,7 +149,7 @@ impl<'a> World<'a> {
             JobKind::TrainSft(params) => {
                 let loss = (hash(params.train.digest.hex()) % 1000) as f64 / 1000.0;
                 let training =
-                    TrainingSummary { steps: 60, best_step: 60, loss, dev_loss: Some(loss), tokens: 60_000 };
+                    TrainingSummary { steps: 60, best_step: 60, loss, dev_loss: Some(loss), tokens: 60_000, looks: Vec::new() };
                 (Findings { training: Some(training), ..Findings::default() }, usage(60_000, 120.0))
             }
             _ => (Findings::default(), usage(0, 2.0)),

@@ -79,6 +79,8 @@ fn figures(outcome: &JobOutcome) -> Vec<(String, f64)> {
         figures.push(("tokens".to_owned(), training.tokens as f64));
         figures.push(("loss".to_owned(), training.loss));
         figures.extend(training.dev_loss.map(|loss| ("dev_loss".to_owned(), loss)));
+        let curve = training.looks.iter().map(|look| (format!("dev_loss after {}", look.examples), look.dev_loss));
+        figures.extend(curve.filter(|_| training.looks.len() > 1));
     }
     figures
 }

@@ -23,6 +23,7 @@ use crate::loop_step::TechniqueState;
 use crate::next_steps::next_steps;
 use crate::plan::detectable_gain;
 
+mod compare;
 mod diagnosis;
 mod look;
 mod people;
@@ -147,17 +148,24 @@ impl Books {
         split: &str,
         input: &LifecycleInput,
     ) -> Result<(EvaluateParams, Spend), Halt> {
-        let frozen = self.frozen()?;
-        let split = if split == "test" { &frozen.test } else { &frozen.dev };
-        let params = EvaluateParams {
+        Ok((self.question(version, split, input)?, self.reserve()?))
+    }
+
+    fn question(
+        &self,
+        version: &SystemVersion,
+        split: &str,
+        input: &LifecycleInput,
+    ) -> Result<EvaluateParams, Halt> {
+        let split = self.frozen()?.split(split);
+        Ok(EvaluateParams {
             version: version.clone(),
             items: split.items.clone(),
             positions: (0..split.count).collect(),
             assertions: self.spec.evaluate.assertions.clone(),
             labels: self.spec.scope.task.labels().to_vec(),
             batch: input.options.batch,
-        };
-        Ok((params, self.reserve()?))
+        })
     }
 
     /// All that is left of the budget, for one job.
@@ -264,8 +272,11 @@ impl Books {
             let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
             self.promote(technique, finalist, label, dev, outcome.finalist_results);
         }
-        if outcome.verdict != Verdict::Pass {
-            self.reject(technique);
+        let nothing_raced = outcome.race.is_empty() && outcome.stopped_by.is_none() && self.problem.is_none();
+        match outcome.verdict {
+            Verdict::Pass => {}
+            _ if nothing_raced => self.empty(technique),
+            _ => self.reject(technique),
         }
         self.view.iterations.push(outcome.view);
         records
@@ -296,6 +307,14 @@ impl Books {
         }
     }
 
+    /// What the technique can build for this incumbent has been tried: it is asked again for the next one.
+    fn empty(&mut self, technique: Technique) {
+        let incumbent = self.incumbent.as_ref().map(|incumbent| incumbent.version.digest());
+        for known in self.techniques.iter_mut().filter(|known| known.technique == technique) {
+            known.emptied.clone_from(&incumbent);
+        }
+    }
+
     fn reject(&mut self, technique: Technique) {
         let reading = self.reading();
         let diagnosis = self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default();
@@ -307,7 +326,8 @@ impl Books {
 
     pub(super) fn stop(&mut self, reason: StopReason, now: f64) {
         let dev = self.incumbent.as_ref().map(|incumbent| incumbent.dev.clone()).unwrap_or_default();
-        let next = next_steps(&reason, &self.spec, self.frozen.as_ref(), &dev);
+        let mut next: Vec<String> = self.rival(&dev).into_iter().collect();
+        next.extend(next_steps(&reason, &self.spec, self.frozen.as_ref(), &dev));
         let why = reason.sentence();
         self.decide(Decision::Stop { reason: reason.clone(), next }, why);
         self.enter(Stage::Done, &reason.sentence());
@@ -385,6 +405,7 @@ fn first_view(input: &LifecycleInput, now: f64) -> RunView {
         dev_items: None,
         incumbent: None,
         measurements: Vec::new(),
+        comparisons: Vec::new(),
         decisions: Vec::new(),
         limits: spec.budget.limits,
         spend: Spend::default(),

@@ -23,7 +23,7 @@ impl Life {
     ) -> Result<(Grades, Vec<ArtifactRef>), Halt> {
         self.unpaused(ctx).await?;
         let (params, share) = self.books.evaluation(version, split, &self.input)?;
-        let outcome = self.pay_for(ctx, label, JobKind::Evaluate(Box::new(params)), share).await?;
+        let outcome = self.pay_for(ctx, label, (JobKind::Evaluate(Box::new(params)), 0), share).await?;
         Ok((grades(&outcome), results(&outcome)))
     }
 
@@ -34,20 +34,31 @@ impl Life {
         label: &str,
         kind: JobKind,
     ) -> Result<JobOutcome, Halt> {
+        self.run_job_again(ctx, label, kind, 0).await
+    }
+
+    /// As [`Self::run_job`]; with a repeat above 0 recorded outputs are no answer.
+    pub(super) async fn run_job_again(
+        &mut self,
+        ctx: &WorkflowContext<Lifecycle>,
+        label: &str,
+        kind: JobKind,
+        repeat: u32,
+    ) -> Result<JobOutcome, Halt> {
         self.unpaused(ctx).await?;
         let share = self.books.reserve()?;
-        self.pay_for(ctx, label, kind, share).await
+        self.pay_for(ctx, label, (kind, repeat), share).await
     }
 
     async fn pay_for(
         &mut self,
         ctx: &WorkflowContext<Lifecycle>,
         label: &str,
-        kind: JobKind,
+        (kind, repeat): (JobKind, u32),
         share: Spend,
     ) -> Result<JobOutcome, Halt> {
         let name = kind.name();
-        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat: 0, reserve: share };
+        let job = JobSpec { kind, seed: self.input.spec.improve.seed, repeat, reserve: share };
         let request = JobRequest { run: self.input.run.clone(), label: label.to_owned(), job };
         let outcome = dispatch::run_job(ctx, request, &self.input.options, self.token.clone()).await;
         self.books.settle(share, outcome.as_ref().ok());

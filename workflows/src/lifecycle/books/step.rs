@@ -59,7 +59,8 @@ impl Books {
         let Some(setting) = self.setting() else { return known.clone() };
         TechniqueState {
             missing: technique::missing(known.technique, &setting),
-            has_candidates: technique::has_candidates(known.technique, &setting),
+            has_candidates: known.emptied.as_ref() != Some(&setting.incumbent.digest())
+                && technique::has_candidates(known.technique, &setting),
             cost: self.cost_of(known.technique),
             ..known.clone()
         }
