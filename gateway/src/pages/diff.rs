@@ -58,11 +58,11 @@ pub(super) async fn show(
     let last = view.incumbent.as_ref().map(|digest| digest.hex().to_owned());
     let chosen = |asked: &str, default: Option<String>| {
         let digest = if asked.is_empty() { default.unwrap_or_default() } else { asked.to_owned() };
-        all.iter().find(|(_, hex, _)| *hex == digest).or(all.first())
+        all.iter().find(|(_, hex, _)| *hex == digest)
     };
     let missing = || PageError::Missing("This run has no versions yet.");
-    let from = chosen(&pair.from, first).ok_or_else(missing)?;
-    let to = chosen(&pair.to, last).ok_or_else(missing)?;
+    let from = chosen(&pair.from, first).or(all.first()).ok_or_else(missing)?;
+    let to = chosen(&pair.to, last).or(all.last()).ok_or_else(missing)?;
     let content = Diff {
         run,
         from: from.1.clone(),

@@ -3,10 +3,7 @@
 use empiric_schema::db::entity::draft;
 use empiric_schema::served::DraftState;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::Store;
 use crate::error::GatewayError;

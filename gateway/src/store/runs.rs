@@ -45,14 +45,18 @@ pub struct ItemPage {
 pub(crate) const PAGE: u64 = 50;
 
 impl Store {
-    /// The last views of all runs, the latest first.
+    /// The last views of all runs, the latest first. One of another form is left out: it must not hide the others.
     ///
     /// # Errors
-    /// The database cannot be read, or has a row of another form.
+    /// The database cannot be read.
     pub async fn runs(&self, most: u64) -> Result<Vec<RunView>, GatewayError> {
         let rows = run::Entity::find().order_by_desc(run::Column::Started).limit(most);
         let rows = rows.all(&self.connection).await?;
-        rows.into_iter().map(|row| parse("a run", row.view)).collect()
+        let read = |row: run::Model| {
+            let view = parse::<RunView>("a run", row.view);
+            view.inspect_err(|error| tracing::warn!(run = row.id, %error, "a run cannot be shown")).ok()
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// The last view of a run.

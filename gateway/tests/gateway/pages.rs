@@ -18,9 +18,9 @@ fn view(updated: f64) -> Value {
         "iteration": 1, "max_iterations": 6, "iteration_workflow": null, "iterations": [], "incumbent": null,
         "measurements": [
             {"iteration": 0, "split": "dev", "version": format!("sha256:{}", "0".repeat(64)), "label": "start",
-             "n": 40, "passed": 10, "harmful": 0, "interval": {"low": 0.14, "high": 0.4}},
+             "n": 40, "passed": 10, "harmful": 0, "interval": {"low": 0.14, "high": 0.4, "level": 0.95}},
             {"iteration": 1, "split": "dev", "version": format!("sha256:{}", "0".repeat(64)), "label": "c1",
-             "n": 40, "passed": 24, "harmful": 0, "interval": {"low": 0.45, "high": 0.74}}],
+             "n": 40, "passed": 24, "harmful": 0, "interval": {"low": 0.45, "high": 0.74, "level": 0.95}}],
         "decisions": [], "limits": {"wall_clock_seconds": 600.0, "device_seconds": null, "tokens": 1000, "usd": null,
         "warn_at": 0.8}, "spend": {"device_seconds": 12.0, "tokens": 500, "usd": 0.0}, "jobs": 3,
         "busy_seconds": 10.0, "stop": null
