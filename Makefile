@@ -6,7 +6,7 @@ CARGO ?= cargo
 PYTHON ?= python3
 EMPIRIC = target/release/empiric
 
-.PHONY: help setup demo spam-triage test check bench-runtime bench-loop clean
+.PHONY: help setup demo spam-triage test check bench-runtime bench-loop bench-gateway clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
@@ -45,11 +45,17 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) check --locked -p empiric-workflows
 	$(CARGO) check --locked -p empiric-endpoint
 	$(CARGO) check --locked -p empiric-jobs
+	$(CARGO) check --locked -p empiric-gateway
 
 bench-runtime: setup ## Compare the model runtime with llama.cpp and PyTorch (builds first, then about 20 minutes)
 	@echo "== building the release program of the benchmark (once)"
 	$(CARGO) build --release --locked -p empiric-jobs --example bench_runtime
 	$(PYTHON) benches/runtime/run.py $(BENCH)
+
+bench-gateway: setup ## What the gateway costs over the model server behind it, and how it holds out (builds first, then about 6 minutes)
+	@echo "== building the release program of the benchmark (once)"
+	$(CARGO) build --release --locked -p empiric-gateway --example bench_gateway
+	$(PYTHON) benches/gateway/run.py $(BENCH)
 
 bench-loop: setup ## How often the loop is wrong, on thousands of synthetic projects, and the race against a grid
 	@echo "== building the benchmarks of the loop (once)"

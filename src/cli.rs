@@ -1,6 +1,8 @@
 //! The command line: every flag and its help.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use empiric_schema::source::SourceRef;
@@ -132,6 +134,17 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Keep server and workers running until Ctrl-C.
     Up,
+    /// Answer requests over HTTP with what is exposed, and show pages for reviews and rollout.
+    Serve(ServeArgs),
+    /// Show runs, versions, answers and reviews as pages, without answering requests.
+    Dashboard(DashboardArgs),
+    /// Talk to what is served.
+    Chat(ChatArgs),
+    /// Send a file of questions to what is served, and report how it answers.
+    Traffic(TrafficArgs),
+    /// Make, list and take back the keys of callers and reviewers.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Run one job from its folder, as a dispatcher does.
     #[command(subcommand)]
     Job(JobCommand),
@@ -281,6 +294,148 @@ pub struct WorkerArgs {
     /// Jobs at the same time.
     #[arg(long, default_value_t = 1, value_parser = flags::slots)]
     pub slots: usize,
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric serve\n  empiric serve --listen 0.0.0.0:8088      needs keys: `empiric keys add`\n  empiric serve --usd-per-day 5 --review-deadline 15m\n\nWithout a rollout, the latest run's best version is served to the team alone."
+)]
+pub struct ServeArgs {
+    /// Where to listen. Other machines are listened to only if there are keys.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8088", env = "EMPIRIC_LISTEN")]
+    pub listen: SocketAddr,
+    /// Most requests that wait for one version; more are told to come back.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64)]
+    pub queue: usize,
+    /// Most requests that local weights answer together.
+    #[arg(long, value_name = "NUMBER", default_value_t = 8)]
+    pub batch: usize,
+    /// Most requests that are asked of an endpoint at a time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 32)]
+    pub concurrency: usize,
+    /// Most tokens in a day, by all callers together.
+    #[arg(long, value_name = "NUMBER")]
+    pub tokens_per_day: Option<u64>,
+    /// Most dollars in a day, by all callers together.
+    #[arg(long, value_name = "DOLLARS")]
+    pub usd_per_day: Option<f64>,
+    /// Most requests in a minute, by all callers together.
+    #[arg(long, value_name = "NUMBER")]
+    pub requests_per_minute: Option<u32>,
+    /// How long questions and answers are kept; their figures stay.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub retention: Duration,
+    /// How long a draft waits for a person before it is escalated or, where the spec says so, refused.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+    pub review_deadline: Duration,
+    /// Log questions and answers as they are, with mail addresses, numbers and keys in them.
+    #[arg(long)]
+    pub no_redaction: bool,
+}
+
+/// `dashboard`
+#[derive(Debug, Args)]
+pub struct DashboardArgs {
+    /// Where to listen. Other machines are listened to only if there are keys.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8089", env = "EMPIRIC_LISTEN")]
+    pub listen: SocketAddr,
+}
+
+/// Where a gateway is.
+#[derive(Debug, Clone, Args)]
+pub struct GatewayArgs {
+    /// Address of the gateway. Default: the one that `empiric serve` keeps for this state folder.
+    #[arg(long, value_name = "URL", env = "EMPIRIC_GATEWAY")]
+    pub gateway: Option<String>,
+    /// Name of the environment variable with the key, where one is needed.
+    #[arg(long, value_name = "VARIABLE", default_value = "EMPIRIC_KEY")]
+    pub key: String,
+}
+
+/// `chat`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric chat\n  empiric chat \"Is there parking for employees?\"\n  empiric chat < questions.txt\n\nEach question is answered by itself: earlier ones are not remembered, since this is what was tested."
+)]
+pub struct ChatArgs {
+    /// One question. Default: each line of standard input.
+    pub question: Option<String>,
+    /// Where to ask.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+}
+
+/// `traffic`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric traffic data/dev.jsonl\n  empiric traffic data/dev.jsonl --rate 5 --repeat 3 --clients 40\n  empiric traffic data/dev.jsonl --feedback     grade each answer as `evaluate` does and send a thumb\n\nAnswers are graded by the assertions of project.yaml. Drafts are counted and not waited for."
+)]
+pub struct TrafficArgs {
+    /// JSONL of items: {"id", "input", "expected"}.
+    pub file: PathBuf,
+    /// Requests a second; as fast as they are answered without it.
+    #[arg(long, value_name = "NUMBER", value_parser = flags::rate)]
+    pub rate: Option<f64>,
+    /// Requests at the same time.
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = flags::slots)]
+    pub concurrency: usize,
+    /// How often the file is sent.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub repeat: usize,
+    /// How many users the requests come from; each stays with its version.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = flags::slots)]
+    pub clients: usize,
+    /// Send a thumb for each answer, as its grade says.
+    #[arg(long)]
+    pub feedback: bool,
+    /// Where to ask.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and print it. It is not shown again.
+    Add(AddKeyArgs),
+    /// List the keys, without the keys themselves.
+    List,
+    /// Take the keys of a name back.
+    Revoke {
+        /// The name.
+        name: String,
+    },
+}
+
+/// `keys add`
+#[derive(Debug, Args)]
+pub struct AddKeyArgs {
+    /// What people call it.
+    pub name: String,
+    /// Whose it is: `users` ask in the stages that are open to them, `internal` ask in all, `reviewers` also decide about drafts and see the pages.
+    #[arg(long, value_enum)]
+    pub audience: AudienceFlag,
+    /// Most tokens in a day.
+    #[arg(long, value_name = "NUMBER")]
+    pub tokens_per_day: Option<u64>,
+    /// Most dollars in a day.
+    #[arg(long, value_name = "DOLLARS")]
+    pub usd_per_day: Option<f64>,
+    /// Most requests in a minute.
+    #[arg(long, value_name = "NUMBER")]
+    pub requests_per_minute: Option<u32>,
+}
+
+/// Whose a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AudienceFlag {
+    /// Those that the system is made for.
+    Users,
+    /// The team.
+    Internal,
+    /// Those of the team that decide.
+    Reviewers,
 }
 
 /// `fetch`

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use empiric_activities::adapters::artifact_store::StoreError;
 use empiric_activities::adapters::database::DatabaseError;
 use empiric_activities::adapters::source::{FaultKind, SourceError};
+use empiric_gateway::GatewayError;
 use empiric_schema::spec::Diagnostics;
 
 use crate::import::ImportError;
@@ -112,6 +113,20 @@ pub enum CliError {
     /// No project can be made from a file.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// The gateway cannot start, or broke.
+    #[error("the gateway does not work")]
+    Gateway(#[from] GatewayError),
+    /// No version can be served.
+    #[error("there is nothing to serve: {0}")]
+    NothingToServe(String),
+    /// Nobody answers where a gateway should be, or it refuses.
+    #[error("the gateway at {address} gives no answer: {reason}")]
+    Unanswered {
+        /// Where.
+        address: String,
+        /// Why.
+        reason: String,
+    },
     /// `doctor` found something.
     #[error("{0} of the checks failed")]
     Unhealthy(usize),
@@ -150,6 +165,9 @@ impl CliError {
             Self::Unhealthy(_) => "E0317",
             Self::Import(_) => "E0318",
             Self::Question(_) => "E0330",
+            Self::Gateway(_) => "E0340",
+            Self::NothingToServe(_) => "E0341",
+            Self::Unanswered { .. } => "E0342",
         })
     }
 
@@ -170,6 +188,12 @@ impl CliError {
             Self::Refused { .. } => "`empiric status` shows where the run is",
             Self::Telemetry(_) => "check OTEL_EXPORTER_OTLP_ENDPOINT, or unset it",
             Self::Import(_) => "`empiric init --help` says what is taken; nothing was written",
+            Self::Gateway(GatewayError::Open { .. }) => {
+                "`empiric keys add NAME --audience users` makes a key"
+            }
+            Self::Gateway(_) => "the causes above say what is wrong; `empiric doctor` checks the rest",
+            Self::NothingToServe(_) => "`empiric run` makes a version, `empiric list` shows what ran",
+            Self::Unanswered { .. } => "`empiric serve` starts one; --gateway and --key name another",
             Self::Unhealthy(_) => "each failed check above says what to do",
             Self::Argument(_) | Self::File { .. } => return None,
             Self::Database(_) | Self::Source(_) | Self::Store(_) => "`empiric doctor` checks it",
@@ -184,6 +208,9 @@ impl CliError {
             Self::Source(error) if is_wrong_input(error) => 65,
             Self::NoProject { .. } | Self::NoRun { .. } | Self::WhichRun(_) => 66,
             Self::Argument(_) | Self::Occupied { .. } | Self::Question(_) => 64,
+            Self::NothingToServe(_) => 66,
+            Self::Unanswered { .. } => 69,
+            Self::Gateway(_) => 71,
             Self::Server { .. } | Self::NobodyUp { .. } | Self::Connect { .. } | Self::Source(_) => 69,
             Self::File { .. } | Self::Store(_) | Self::Database(_) => 74,
             Self::ClearKey { .. } | Self::Telemetry(_) => 78,

@@ -5,11 +5,13 @@ mod commands;
 mod compose;
 mod error;
 mod follow;
+mod gateway_client;
 mod import;
 mod live;
 mod output;
 mod place;
 mod report;
+mod serving;
 mod telemetry;
 mod temporal;
 

@@ -13,6 +13,13 @@ pub fn data(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
+/// Prints a part of a line of data at once. Control characters are left out: a terminal would obey them.
+pub fn piece(text: &str) {
+    let shown: String = text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').collect();
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
+}
+
 /// Prints data as JSON.
 pub fn json<T: Serialize>(value: &T) {
     match serde_json::to_string_pretty(value) {

@@ -30,6 +30,14 @@ pub fn slots(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Requests in a second.
+pub fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("expected a number above 0, such as 0.5 or 20".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +65,13 @@ mod tests {
         assert_eq!(slots("2"), Ok(2));
         assert!(slots("0").unwrap_err().contains("1 or more"));
         assert!(slots("two").is_err());
+    }
+
+    #[test]
+    fn a_rate_is_a_number_above_nothing() {
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "inf", "NaN", "fast"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod answer;
 mod approve;
 mod cancel;
+mod chat;
+mod dashboard;
 mod demo;
 mod doctor;
 mod explain;
@@ -10,6 +12,7 @@ mod feedback;
 mod fetch;
 mod init;
 mod job;
+mod keys;
 mod list;
 mod pause;
 mod plan;
@@ -19,8 +22,10 @@ mod report;
 mod resume;
 mod run;
 mod schema;
+mod serve;
 mod start;
 mod status;
+mod traffic;
 mod up;
 mod watch;
 mod worker;
@@ -80,6 +85,11 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Report(args) => report::execute(args, global, place).await,
         Command::Explain(args) => explain::execute(args, global, place).await,
         Command::Questions(args) => questions::execute(args, global, place).await,
+        Command::Serve(args) => serve::execute(args, place).await,
+        Command::Dashboard(args) => dashboard::execute(args, place).await,
+        Command::Chat(args) => chat::execute(args, global, place).await,
+        Command::Traffic(args) => traffic::execute(args, global, place).await,
+        Command::Keys(command) => keys::execute(command, global, place).await,
         Command::Approve(args) => approve::execute(args, global, place).await,
         Command::Reject(args) => reject::execute(args, global, place).await,
         Command::Feedback(args) => feedback::execute(args, global, place).await,
@@ -101,7 +111,7 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
 /// Commands that only read leave no log behind, and a guard's and a job's words are kept elsewhere.
 fn log_folder(command: &Command, place: &Place) -> Option<std::path::PathBuf> {
     match command {
-        Command::Run(_) | Command::Up | Command::Worker(_) => Some(place.state.clone()),
+        Command::Run(_) | Command::Up | Command::Worker(_) | Command::Serve(_) => Some(place.state.clone()),
         _ => None,
     }
 }
@@ -118,6 +128,11 @@ fn name(command: &Command) -> &'static str {
         Command::Explain(_) => "explain",
         Command::Report(_) => "report",
         Command::Questions(_) => "questions",
+        Command::Serve(_) => "serve",
+        Command::Dashboard(_) => "dashboard",
+        Command::Chat(_) => "chat",
+        Command::Traffic(_) => "traffic",
+        Command::Keys(_) => "keys",
         Command::Approve(_) => "approve",
         Command::Reject(_) => "reject",
         Command::Feedback(_) => "feedback",

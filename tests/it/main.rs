@@ -3,6 +3,7 @@
 mod arrows;
 mod errors;
 mod fetch;
+mod gateway;
 mod help;
 mod import;
 mod init;

@@ -74,6 +74,11 @@ impl Database {
         &self.path
     }
 
+    /// The connections, for those who read and write rows of their own.
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
     /// Begins a write transaction when no other one is open in this process.
     pub async fn begin_write(&self) -> Result<WriteTransaction<'_>, DatabaseError> {
         let turn = self.writer.lock().await;

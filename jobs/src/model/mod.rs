@@ -45,7 +45,8 @@ mod score_tests;
 mod stream_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "test-model"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "other crates only have it written"))]
 pub(crate) mod tiny;
 #[cfg(test)]
 pub(crate) mod tiny_adapter;
@@ -65,5 +66,7 @@ pub use llama::{Llama, Segment};
 pub use observe::{Flow, Observer, Totals};
 pub use score::{Candidates, Likelihood, ScoreOptions, TurnEnd, score};
 pub use stream::stream;
+#[cfg(feature = "test-model")]
+pub use tiny::write_tiny_model;
 pub use tokenizer::ChatTokenizer;
 pub(crate) use weights::{all_finite, turn};

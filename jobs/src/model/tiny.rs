@@ -30,6 +30,12 @@ pub(crate) fn config() -> LlamaConfig {
     }
 }
 
+/// Writes a very small random model as GGUF into a folder and gives the file. Another seed gives other weights.
+#[cfg(feature = "test-model")]
+pub fn write_tiny_model(folder: &Path, seed: u64) -> PathBuf {
+    TinyModel::new(seed, true).write_gguf(folder, GgmlDType::Q8_0)
+}
+
 /// The weights of a model, by part, in half-rotation order.
 pub(crate) struct TinyModel {
     pub(crate) config: LlamaConfig,

@@ -11,6 +11,12 @@ mod m0006_evaluations;
 mod m0007_item_results;
 mod m0008_decisions;
 mod m0009_spend;
+mod m0010_exposures;
+mod m0011_releases;
+mod m0012_request_log;
+mod m0013_drafts;
+mod m0014_feedback;
+mod m0015_api_keys;
 mod step;
 
 /// Brings a database up to this program's tables.
@@ -30,6 +36,12 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_item_results::Migration),
             Box::new(m0008_decisions::Migration),
             Box::new(m0009_spend::Migration),
+            Box::new(m0010_exposures::Migration),
+            Box::new(m0011_releases::Migration),
+            Box::new(m0012_request_log::Migration),
+            Box::new(m0013_drafts::Migration),
+            Box::new(m0014_feedback::Migration),
+            Box::new(m0015_api_keys::Migration),
         ]
     }
 }

@@ -1,0 +1,90 @@
+//! What a gateway is made of: files of versions from the artifact store, and the address that others find it by.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use empiric_activities::adapters::artifact_store::{ArtifactStore, StoreError};
+use empiric_activities::adapters::durable;
+use empiric_gateway::{Bound, FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind};
+use empiric_schema::artifact::{ArtifactRef, Digest};
+use empiric_schema::version::SystemVersion;
+
+use crate::error::CliError;
+use crate::place::{self, Place};
+
+/// Name of the file in the state folder that says where the gateway is.
+const ADDRESS_FILE: &str = "gateway.url";
+
+/// Versions' files, linked out of the artifact store.
+#[derive(Debug)]
+struct StoredFiles {
+    store: ArtifactStore,
+    folder: PathBuf,
+}
+
+#[async_trait]
+impl VersionFiles for StoredFiles {
+    async fn fetch(&self, version: &SystemVersion) -> Result<BTreeMap<Digest, PathBuf>, FilesError> {
+        let mut paths = BTreeMap::new();
+        for artifact in version.artifacts() {
+            let path = self.fetch_one(artifact).await.map_err(|error| FilesError(error.into()))?;
+            paths.insert(artifact.digest.clone(), path);
+        }
+        Ok(paths)
+    }
+}
+
+impl StoredFiles {
+    /// Verified each time: what is served is what was measured.
+    async fn fetch_one(&self, artifact: &ArtifactRef) -> Result<PathBuf, StoreError> {
+        let path = self.folder.join(artifact.digest.hex());
+        self.store.fetch_to(artifact, &path).await?;
+        Ok(path)
+    }
+}
+
+/// Opens a gateway over the state folder and takes its address.
+pub async fn open(place: &Place, settings: Settings, listen: SocketAddr) -> Result<Bound, CliError> {
+    let folder = place.state.join("serving");
+    place::make(&folder)?;
+    let database = place.database().await?;
+    let parts = Parts {
+        database: database.connection().clone(),
+        files: Arc::new(StoredFiles { store: place.store()?, folder }),
+        seal: Seal::open(&place.state.join("review.key"))?,
+        settings,
+    };
+    Ok(bind(Gateway::open(parts).await?, listen).await?)
+}
+
+/// Says to others where the gateway is, until it is dropped.
+#[derive(Debug)]
+pub struct Announced {
+    path: PathBuf,
+}
+
+impl Announced {
+    /// Writes the address.
+    pub fn new(place: &Place, address: SocketAddr) -> Result<Self, CliError> {
+        let path = place.state.join(ADDRESS_FILE);
+        let text = format!("http://{address}");
+        let failed = |source| CliError::File { action: "write", path: path.clone(), source };
+        durable::write_atomically(&path, text.as_bytes()).map_err(failed)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        // One that stays behind names an address where nobody answers, which is said then.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The address that a gateway of this state folder announced.
+pub fn announced(state: &Path) -> Option<String> {
+    std::fs::read_to_string(state.join(ADDRESS_FILE)).ok()
+}
