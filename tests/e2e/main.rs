@@ -9,5 +9,7 @@ mod histories;
 mod lifecycle;
 mod people;
 mod process;
+mod rollout;
+mod rollout_bench;
 mod server;
 mod telemetry;

@@ -406,4 +406,20 @@ pub(super) struct RawMonitor {
     /// Whether failures in production join dev and train.
     #[schemars(extend("default" = false))]
     pub(super) feedback: Option<bool>,
+    /// Time that 95 of 100 answers may take before people are told.
+    #[schemars(example = "3s")]
+    pub(super) max_latency: Option<Text>,
+    /// Share of the answers that may read like a refusal before people are told.
+    #[schemars(range(min = 0.0, max = 1.0), example = 0.1)]
+    pub(super) max_refusal_rate: Option<f64>,
+    /// Dollars that an answer may cost on average before people are told.
+    #[schemars(range(min = 0.0), example = 0.002)]
+    pub(super) max_usd_per_answer: Option<f64>,
+    /// Address that is told of demotions, questions and alerts: https, or this machine.
+    #[schemars(example = "https://hooks.example.com/empiric")]
+    pub(super) alert: Option<String>,
+    /// Failures from production with a right answer that open a run although nothing was demoted. Default: only a
+    /// demotion opens one.
+    #[schemars(range(min = 1), example = 20)]
+    pub(super) open_after: Option<u32>,
 }

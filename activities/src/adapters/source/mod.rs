@@ -7,6 +7,7 @@
 
 pub use cache::Record;
 pub use error::{Fault, FaultKind, SourceError};
+pub(crate) use network::{install_cryptography, is_loopback_http};
 pub use network::{NetworkMode, Retry};
 pub use progress::{Phase, Progress, Silent, Transfer};
 pub use resolver::SourceResolver;
