@@ -143,7 +143,7 @@ mod tests {
         ];
         let found = harvest(
             &failures,
-            &[known("How many days of annual leave are there in the year?")],
+            &[known("So how many days of annual leave are there in a year")],
             &[known("When is the pool open to guests")],
         );
         assert_eq!((found.unanswered, found.known, found.like_test), (2, 2, 1));

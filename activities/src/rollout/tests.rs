@@ -2,11 +2,11 @@
 
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::contract::{Cursor, Frozen, FrozenSplit};
-use empiric_schema::data::write_items;
+use empiric_schema::data::{Expected, Item, write_items};
 use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::exposure::Exposure;
-use empiric_schema::id::ModelId;
+use empiric_schema::id::{ItemId, ModelId};
 use empiric_schema::rollout::{Judged, RolloutAct, RolloutDecision, RolloutView};
 use empiric_schema::spec::StageName;
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
@@ -244,8 +244,16 @@ async fn failures_come_home_once_and_edits_become_preferences() {
     bench.draft("uniforms", "rejected", None).await;
     bench.log("payroll", StageName::Direct, "answered", "serving").await;
     bench.think("payroll", StageName::Direct, Some("down"), Some("On the 25th.")).await;
-    let items = bench.activities.store.put_bytes(write_items(&[]), "application/jsonl").await.unwrap();
-    let split = FrozenSplit { items, count: 0 };
+    let known = Item {
+        id: ItemId::new("dev-1"),
+        input: "When does the pool open?".to_owned(),
+        expected: Expected::One("At 7".to_owned()),
+        documents: Vec::new(),
+        tags: Vec::new(),
+        forbidden: Vec::new(),
+    };
+    let items = bench.activities.store.put_bytes(write_items(&[known]), "application/jsonl").await.unwrap();
+    let split = FrozenSplit { items, count: 1 };
     let frozen = Frozen {
         train: None,
         dev: split.clone(),
