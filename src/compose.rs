@@ -140,7 +140,8 @@ impl Session {
         let recorder = RecorderActivities { database: parts.database.clone(), store: parts.store.clone() };
         let rollouts = RolloutActivities { database: parts.database.clone(), store: parts.store.clone() };
         let options = WorkerOptions::new(QUEUE_CONTROL)
-            .tuner(slots(32, 4))
+            // Each rollout keeps one waiting for its window.
+            .tuner(slots(32, 16))
             .max_heartbeat_throttle_interval(HEARTBEATS)
             .default_heartbeat_throttle_interval(HEARTBEATS)
             .graceful_shutdown_period(Duration::from_secs(2))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::{ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed};
+use empiric_schema::contract::{
+    ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed,
+};
 use empiric_schema::spec::Diagnostics;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -62,6 +64,9 @@ pub enum RolloutActivityError {
         #[source]
         source: serde_json::Error,
     },
+    /// The worker leaves, or nobody waits any more.
+    #[error("the window was not counted to its end")]
+    Left,
     /// People could not be told.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
@@ -79,7 +84,9 @@ impl RolloutActivities {
     ) -> Result<Observed, ActivityError> {
         tokio::select! {
             observed = self.watch(&request) => observed.map_err(failure::of_rollout),
-            () = context.cancelled() => Err(ActivityError::cancelled()),
+            // A window that nobody waits for any more is not asked for again; another worker takes over one
+            // that this worker leaves.
+            () = context.cancelled() => Err(failure::of_rollout(RolloutActivityError::Left)),
             never = heartbeats(&context) => match never {},
         }
     }

@@ -33,7 +33,8 @@ pub fn slots(text: &str) -> Result<usize, String> {
 
 /// A step of exposure: `internal`, `reviewed`, `direct` or `direct:5`.
 pub fn rung(text: &str) -> Result<Rung, String> {
-    let expected = || "expected internal, reviewed or direct, such as direct:5 for 5 % of the traffic".to_owned();
+    let expected =
+        || "expected internal, reviewed or direct, such as direct:5 for 5 % of the traffic".to_owned();
     let (stage, traffic) = text.split_once(':').unwrap_or((text, "100"));
     let stages = [StageName::Internal, StageName::Reviewed, StageName::Direct];
     let stage = stages.into_iter().find(|one| one.name() == stage).ok_or_else(expected)?;

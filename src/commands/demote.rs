@@ -13,10 +13,7 @@ use crate::place::Place;
 
 pub(super) async fn execute(args: &DemoteArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let project = place.spec()?.name;
-    let given = GivenDemotion {
-        by: who(args.by.as_deref())?,
-        note: args.note.clone().unwrap_or_default(),
-    };
+    let given = GivenDemotion { by: who(args.by.as_deref())?, note: args.note.clone().unwrap_or_default() };
     let session = Session::visit(&global.temporal, place).await?;
     let outcome = order(&session.client, &project, Order::Demote(given)).await;
     session.close().await;

@@ -28,7 +28,11 @@ use crate::output;
 use crate::place::Place;
 use crate::temporal::words;
 
-pub(super) async fn execute(args: &PromoteArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+pub(super) async fn execute(
+    args: &PromoteArgs,
+    global: &Global,
+    place: &Place,
+) -> Result<ExitCode, CliError> {
     let spec = place.spec()?;
     Rules::of(&spec).map_err(|error| CliError::Argument(error.to_string()))?;
     place.make_state()?;
@@ -61,11 +65,19 @@ impl Desk<'_> {
         self.begin().await?;
         let now = view(self.client, &self.spec.name).await?;
         let order = match &now.question {
-            Some(asked) if self.args.decline => {
-                Order::Reject(self.key.sign(self.claim(&now, asked.version.clone(), Some(asked.to), false)?))
-            }
+            Some(asked) if self.args.decline => Order::Reject(self.key.sign(self.claim(
+                &now,
+                asked.version.clone(),
+                Some(asked.to),
+                false,
+            )?)),
             Some(asked) if self.is_about(&asked.version) && self.args.to.is_none_or(|to| to == asked.to) => {
-                Order::Approve(self.key.sign(self.claim(&now, asked.version.clone(), Some(asked.to), true)?))
+                Order::Approve(self.key.sign(self.claim(
+                    &now,
+                    asked.version.clone(),
+                    Some(asked.to),
+                    true,
+                )?))
             }
             _ if self.args.decline => {
                 return Err(CliError::Argument("the rollout asks nothing now".to_owned()));
@@ -139,9 +151,10 @@ impl Desk<'_> {
         match found.as_slice() {
             [only] => Ok(only.clone()),
             [] => Err(CliError::Argument(format!("no run of {} has a version `{named}`", self.spec.name))),
-            several => {
-                Err(CliError::Argument(format!("{} versions begin with `{named}`: name more of it", several.len())))
-            }
+            several => Err(CliError::Argument(format!(
+                "{} versions begin with `{named}`: name more of it",
+                several.len()
+            ))),
         }
     }
 

@@ -68,7 +68,9 @@ pub(super) async fn order(client: &Client, project: &str, order: Order) -> Resul
         Order::Promote(claim) => {
             ("promote the version", handle.execute_update(Rollout::promote, claim, options).await)
         }
-        Order::Approve(claim) => ("take the yes", handle.execute_update(Rollout::approve, claim, options).await),
+        Order::Approve(claim) => {
+            ("take the yes", handle.execute_update(Rollout::approve, claim, options).await)
+        }
         Order::Reject(claim) => ("take the no", handle.execute_update(Rollout::reject, claim, options).await),
         Order::Demote(given) => ("step back", handle.execute_update(Rollout::demote, given, options).await),
     };
@@ -95,7 +97,11 @@ fn text(view: &RolloutView) -> String {
     let good = view.last_good.as_ref().map_or("none yet", |version| version.short());
     lines.push(format!("last good  {good}"));
     lines.extend(view.question.as_ref().map(|asked| {
-        format!("asks       may {} go on to {}? `empiric promote` says yes, `--decline` no", asked.version.short(), asked.to)
+        format!(
+            "asks       may {} go on to {}? `empiric promote` says yes, `--decline` no",
+            asked.version.short(),
+            asked.to
+        )
     }));
     if view.joined > 0 {
         lines.push(format!("came home  {} failures joined the data", view.joined));

@@ -72,7 +72,9 @@ async fn a_version_climbs_by_what_people_judge_and_a_worse_one_is_taken_back_by_
         RolloutAct::Demoted,
         RolloutAct::Opened,
     ];
-    let view = bench.until("all is told", |_| bench.told().iter().any(|told| told.contains("led to a new run"))).await;
+    let view = bench
+        .until("all is told", |_| bench.told().iter().any(|told| told.contains("led to a new run")))
+        .await;
     assert_eq!(acts(&view), expected);
     assert!(bench.told().iter().any(|told| told.contains("was taken back")), "{:?}", bench.told());
     keep(bench.history(), "rollout").await;

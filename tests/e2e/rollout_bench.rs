@@ -14,11 +14,10 @@ use empiric_activities::record::RecorderActivities;
 use empiric_activities::rollout::RolloutActivities;
 use empiric_activities::scope::ScopeActivities;
 use empiric_schema::artifact::{ArtifactRef, Digest};
-use empiric_schema::contract::{GivenDemotion, JobOutcome, JobRequest, ReleaseClaim, RunOptions, SignedClaim};
+use empiric_schema::contract::{GivenDemotion, ReleaseClaim, RunOptions, SignedClaim};
 use empiric_schema::db::entity::{draft, feedback};
 use empiric_schema::exposure::Exposure;
-use empiric_schema::id::{ItemId, JobKey, ModelId, RunId};
-use empiric_schema::job::{EvaluationSummary, ExitClass, Findings, ItemResult, JobKind, Usage};
+use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
 use empiric_schema::spec::{ProjectSpec, StageName};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
@@ -27,17 +26,15 @@ use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
 use empiric_workflows::rollout::{Books, Rollout, RolloutInput, WINDOWS_PER_EXECUTION};
 use sea_orm::{ActiveModelTrait as _, DatabaseConnection, IntoActiveModel as _, NotSet, Set};
+use tempfile::TempDir;
 use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{
-    Client, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowHandle,
-    WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions, WorkflowTerminateOptions,
+    Client, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions,
+    WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions, WorkflowTerminateOptions,
 };
-use temporalio_sdk::activities::{ActivityContext, ActivityError, activities};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
+use crate::rollout_world::{Hopeless, listen};
 use crate::server;
 
 /// The longest that anything may take.
@@ -293,15 +290,24 @@ monitor:
   feedback: true
 "#;
 
-const TOPICS: [&str; 8] =
-    ["bicycles", "annual leave", "uniforms", "allergies", "lost property", "payroll", "fire drills", "minibar keys"];
+const TOPICS: [&str; 8] = [
+    "bicycles",
+    "annual leave",
+    "uniforms",
+    "allergies",
+    "lost property",
+    "payroll",
+    "fire drills",
+    "minibar keys",
+];
 
 fn write_project(folder: &Path) {
     let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
     let items = |split: &str, count: usize| -> String {
         (0..count)
             .map(|at| {
-                let mark: String = Digest::of(format!("{split}{at}").as_bytes()).hex().chars().take(24).collect();
+                let mark: String =
+                    Digest::of(format!("{split}{at}").as_bytes()).hex().chars().take(24).collect();
                 format!("{{\"id\":\"{split}-{at}\",\"input\":\"{mark}\",\"expected\":\"{at}\"}}\n")
             })
             .collect()
@@ -319,11 +325,7 @@ pub fn version(prompt: &str) -> SystemVersion {
     SystemVersion {
         model: ModelBinding { id: ModelId::new("m"), weights, files: Default::default() }.into(),
         adapter: None,
-        prompt: Prompt {
-            system: prompt.to_owned(),
-            user: "{{input}}".to_owned(),
-            answer_cue: String::new(),
-        },
+        prompt: Prompt { system: prompt.to_owned(), user: "{{input}}".to_owned(), answer_cue: String::new() },
         demonstrations: Demonstrations::None,
         decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
         retrieval: None,
@@ -339,59 +341,6 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
-/// Jobs of runs that a rollout opened: every answer is wrong, so that iterations are short.
-#[derive(Clone)]
-pub struct Hopeless {
-    store: ArtifactStore,
-}
-
-#[activities]
-impl Hopeless {
-    #[activity(definition = empiric_schema::contract::RunJob)]
-    #[allow(dead_code, reason = "of the constant that the macro makes, which carries over `allow` alone")]
-    pub async fn run(
-        self: Arc<Self>,
-        _context: ActivityContext,
-        request: JobRequest,
-    ) -> Result<JobOutcome, ActivityError> {
-        let JobKind::Evaluate(params) = &request.job.kind else { panic!("{:?}", request.job.kind) };
-        let lines: String = params.positions.iter().map(|position| wrong(*position)).collect();
-        let results = self.store.put_bytes(lines.into_bytes(), "application/jsonl").await.unwrap();
-        let none = "0".repeat(params.positions.len());
-        let evaluation = EvaluationSummary {
-            passed: none.clone(),
-            harmful: none,
-            results: "results.jsonl".to_owned(),
-            retrieval: None,
-        };
-        Ok(JobOutcome {
-            key: JobKey::new(Digest::of_json(&request.job).unwrap().hex()),
-            class: ExitClass::Success,
-            outputs: [("results.jsonl".to_owned(), results)].into(),
-            findings: Findings { evaluation: Some(evaluation), ..Findings::default() },
-            usage: Usage::default(),
-            ran: (0.0, 1.0),
-            reused: false,
-        })
-    }
-}
-
-fn wrong(position: u32) -> String {
-    let row = ItemResult {
-        id: ItemId::new(format!("item-{position}")),
-        position,
-        answer: "I do not know.".to_owned(),
-        passed: false,
-        harmful: false,
-        reason: "it does not contain the answer".to_owned(),
-        passages: Vec::new(),
-        calls: Vec::new(),
-        prompt_tokens: 1,
-        completion_tokens: 1,
-    };
-    serde_json::to_string(&row).unwrap() + "\n"
-}
-
 /// Runs a worker on a thread of its own: workflow futures cannot change threads.
 fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHandle<()>) {
     let handle = tokio::runtime::Handle::current();
@@ -405,36 +354,6 @@ fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHa
         handle.block_on(worker.run()).unwrap();
     });
     (started.recv().unwrap(), thread)
-}
-
-/// A webhook that keeps what it is told.
-async fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/hook", listener.local_addr().unwrap());
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let kept = told.clone();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut bytes = vec![0; 64 << 10];
-            let mut length = 0;
-            while let Ok(read @ 1..) = stream.read(&mut bytes[length..]).await {
-                length += read;
-                let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
-                if is_whole(&text) {
-                    kept.lock().unwrap().push(text);
-                    let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
-                    break;
-                }
-            }
-        }
-    });
-    (address, told)
-}
-
-fn is_whole(request: &str) -> bool {
-    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    length.is_some_and(|length: usize| body.len() >= length)
 }
 
 /// Where histories are kept.

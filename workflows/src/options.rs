@@ -48,7 +48,8 @@ pub(crate) fn observe(
 
 /// `rollout.notify`: who cannot be told soon is not waited for.
 pub(crate) fn notify() -> ActivityOptions {
-    let policy = RetryPolicy::builder().initial_interval(Duration::from_millis(500)).maximum_attempts(2).build();
+    let policy =
+        RetryPolicy::builder().initial_interval(Duration::from_millis(500)).maximum_attempts(2).build();
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(10)).retry_policy(policy).build()
 }
 

@@ -90,7 +90,10 @@ async fn keep_release(to: &WriteTransaction<'_>, row: release::ActiveModel) -> R
     written.map(|_| ()).map_err(|error| to.fault(error))
 }
 
-async fn replace_exposure(to: &WriteTransaction<'_>, exposure: &Exposure) -> Result<(), RolloutActivityError> {
+async fn replace_exposure(
+    to: &WriteTransaction<'_>,
+    exposure: &Exposure,
+) -> Result<(), RolloutActivityError> {
     use exposure::Column;
     let row = exposure::ActiveModel {
         project: Set(exposure.project.clone()),
@@ -105,7 +108,8 @@ async fn replace_exposure(to: &WriteTransaction<'_>, exposure: &Exposure) -> Res
         .update_columns([Column::Revision, Column::Stage, Column::Serving, Column::At, Column::Content])
         .action_and_where(newer)
         .to_owned();
-    let written = exposure::Entity::insert(row).on_conflict(replace).exec_without_returning(&to.statements).await;
+    let written =
+        exposure::Entity::insert(row).on_conflict(replace).exec_without_returning(&to.statements).await;
     written.map(|_| ()).map_err(|error| to.fault(error).into())
 }
 
@@ -120,7 +124,8 @@ async fn replace_view(to: &WriteTransaction<'_>, view: &RolloutView) -> Result<(
     let replace = OnConflict::column(Column::Project)
         .update_columns([Column::Revision, Column::Updated, Column::View])
         .to_owned();
-    let written = rollout::Entity::insert(row).on_conflict(replace).exec_without_returning(&to.statements).await;
+    let written =
+        rollout::Entity::insert(row).on_conflict(replace).exec_without_returning(&to.statements).await;
     written.map(|_| ()).map_err(|error| to.fault(error).into())
 }
 

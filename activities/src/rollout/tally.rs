@@ -28,6 +28,8 @@ const REFUSALS: &[&str] = &[
 /// What was counted so far.
 #[derive(Debug)]
 pub(crate) struct Tally {
+    /// Where the window began.
+    pub(crate) began: Cursor,
     pub(crate) cursor: Cursor,
     /// Whether the answer to a request failed: one that failed once has failed.
     requests: BTreeMap<String, bool>,
@@ -45,7 +47,13 @@ pub(crate) struct Seen<'a> {
 
 impl Tally {
     pub(crate) fn new(cursor: Cursor) -> Self {
-        Self { cursor, requests: BTreeMap::new(), traffic: Traffic::default(), latencies: Vec::new() }
+        Self {
+            began: cursor,
+            cursor,
+            requests: BTreeMap::new(),
+            traffic: Traffic::default(),
+            latencies: Vec::new(),
+        }
     }
 
     /// Counts a request, whether somebody judges it or not.
@@ -87,7 +95,8 @@ pub(crate) enum Failed {
 }
 
 fn reads_like_refusal(answer: &str) -> bool {
-    let beginning: String = answer.chars().take(200).collect::<String>().to_lowercase().replace('\u{2019}', "'");
+    let beginning: String =
+        answer.chars().take(200).collect::<String>().to_lowercase().replace('\u{2019}', "'");
     REFUSALS.iter().any(|words| beginning.contains(words))
 }
 
@@ -109,7 +118,8 @@ mod tests {
     fn traffic_is_measured_over_all_requests() {
         let mut tally = Tally::new(Cursor::default());
         for latency in 1..=100 {
-            let response = if latency == 7 { "I’m sorry, but that is secret." } else { "Behind the hotel." };
+            let response =
+                if latency == 7 { "I’m sorry, but that is secret." } else { "Behind the hotel." };
             let latency_ms = f64::from(latency) * 1000.0;
             tally.see(&Seen { latency_ms, usd: 0.01, response: Some(response) });
         }

@@ -144,9 +144,12 @@ fn version() -> SystemVersion {
 #[tokio::test]
 async fn a_window_counts_each_judged_answer_of_its_stage_once() {
     let bench = Bench::new().await;
-    for (id, outcome, arm) in
-        [("a", "answered", "serving"), ("b", "failed", "canary"), ("c", "answered", "serving"), ("s", "failed", "shadow")]
-    {
+    for (id, outcome, arm) in [
+        ("a", "answered", "serving"),
+        ("b", "failed", "canary"),
+        ("c", "answered", "serving"),
+        ("s", "failed", "shadow"),
+    ] {
         bench.log(id, StageName::Direct, outcome, arm).await;
     }
     bench.log("other", StageName::Internal, "failed", "serving").await;
@@ -158,7 +161,10 @@ async fn a_window_counts_each_judged_answer_of_its_stage_once() {
     assert_eq!(first.window.traffic.requests, 3);
     bench.think("c", StageName::Direct, None, Some("25 days")).await;
     let second = bench.window(StageName::Direct, Some(first.cursor)).await;
-    assert_eq!(second.window.judged, Judged::default(), "its answer was judged before");
+    assert_eq!(second.window.judged, Judged { passed: 0, failed: 1 }, "a failure is never lost");
+    bench.think("c", StageName::Direct, Some("down"), None).await;
+    let third = bench.window(StageName::Direct, Some(second.cursor)).await;
+    assert_eq!(third.window.judged, Judged::default(), "nor counted twice");
     assert_eq!(second.window.traffic.requests, 0);
 }
 
@@ -172,8 +178,13 @@ async fn drafts_count_when_a_person_decided_and_not_before() {
     }
     let first = bench.window(StageName::Reviewed, None).await;
     assert_eq!(first.window.judged, Judged { passed: 1, failed: 2 });
+    bench.think("a", StageName::Reviewed, Some("up"), None).await;
+    bench.think("b", StageName::Reviewed, Some("down"), None).await;
     let second = bench.window(StageName::Reviewed, Some(first.cursor)).await;
-    assert_eq!(second.window.judged, Judged::default());
+    assert_eq!(second.window.judged, Judged::default(), "the same was said before");
+    bench.think("a", StageName::Reviewed, Some("down"), None).await;
+    let third = bench.window(StageName::Reviewed, Some(second.cursor)).await;
+    assert_eq!(third.window.judged, Judged { passed: 0, failed: 1 }, "what a reviewer did not see");
 }
 
 fn applied(revision: u64) -> ApplyRequest {
@@ -276,7 +287,11 @@ async fn failures_come_home_once_and_edits_become_preferences() {
     let found = bench.activities.bring_home(&request).await.unwrap();
     assert_eq!((found.items, found.unanswered, found.pairs), (2, 1, 2));
     assert_eq!((&found.start, found.joined.iter().map(|joined| joined.count).sum::<u32>()), (&version(), 2));
-    assert_eq!(bench.activities.bring_home(&request).await.unwrap(), found, "the same rows, the same artifacts");
+    assert_eq!(
+        bench.activities.bring_home(&request).await.unwrap(),
+        found,
+        "the same rows, the same artifacts"
+    );
     let again = CollectRequest { joined: found.joined, ..request };
     let again = bench.activities.bring_home(&again).await.unwrap();
     assert_eq!((again.items, again.known), (0, 2));

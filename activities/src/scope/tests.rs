@@ -342,7 +342,8 @@ async fn items_from_production_join_and_are_held_against_the_test_like_all_other
     let plain = bench.freeze().await.unwrap();
     let start = SystemVersion { demonstrations: Demonstrations::None, ..plain.system.clone() };
     let start = SystemVersion { decoding: Decoding { max_tokens: 7, ..start.decoding.clone() }, ..start };
-    let store = |line: String| async { bench.activities.store.put_bytes(line.into_bytes(), JSONL).await.unwrap() };
+    let store =
+        |line: String| async { bench.activities.store.put_bytes(line.into_bytes(), JSONL).await.unwrap() };
     let join = |split, items| vec![JoinedItems { split, items, count: 1 }];
     let new = store(item("prod-1", "bicycles")).await;
     let joined = bench.freeze_with(join(JoinedSplit::Dev, new), Some(start.clone())).await.unwrap();

@@ -400,7 +400,7 @@ pub(super) struct RawMonitor {
     /// Time over which failures are counted.
     #[schemars(example = "10m", extend("default" = "10m"))]
     pub(super) window: Option<Text>,
-    /// Rate of failures in a window above which the system steps back one stage.
+    /// Share of the judged answers that may fail: a version that is shown to exceed it is taken back.
     #[schemars(range(min = 0.0, max = 1.0), extend("default" = 0.25))]
     pub(super) max_failure_rate: Option<f64>,
     /// Whether failures in production join dev and train.

@@ -74,9 +74,9 @@ pub enum OnTimeout {
 /// What is watched after deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorSpec {
-    /// Seconds over which failures are counted. Default: 600.
+    /// Seconds of a window of counting. Default: 600.
     pub window_seconds: f64,
-    /// Rate of failures in a window above which the system steps back one stage, in `[0, 1]`.
+    /// Share of the judged answers that may fail, in `[0, 1]`: a version that is shown to exceed it is taken back.
     pub max_failure_rate: f64,
     /// Whether failures in production join the data.
     pub feedback: Feedback,

@@ -111,7 +111,9 @@ pub fn log_e_above(failed: u64, passed: u64, limit: f64) -> f64 {
         return 0.0;
     }
     let (a, b) = shape(failed, passed);
-    ln_beta(a, b) + beta_reg(b, a, 1.0 - limit).ln() - (-limit).ln_1p() - log_likelihood(failed, passed, limit)
+    ln_beta(a, b) + beta_reg(b, a, 1.0 - limit).ln()
+        - (-limit).ln_1p()
+        - log_likelihood(failed, passed, limit)
 }
 
 /// Logarithm of the e-value for "fewer than `limit` fail", the mirror image. That nothing ever fails cannot be
@@ -160,7 +162,7 @@ mod tests {
         assert!((log_e_above(1, 0, 0.5).exp() - 1.5).abs() < 1e-12);
         assert!((log_e_above(0, 1, 0.5).exp() - 0.5).abs() < 1e-12);
         assert!((log_e_below(0, 1, 0.5).exp() - 1.5).abs() < 1e-12);
-        assert_eq!(log_e_above(0, 0, 0.3).exp(), 1.0);
+        assert!((log_e_above(0, 0, 0.3).exp() - 1.0).abs() < 1e-12);
     }
 
     #[test]
@@ -247,10 +249,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn failures_raise_and_successes_lower_the_case_against(f in 0_u64..400, p in 0_u64..400, limit in 0.01_f64..0.9) {
+        fn failures_raise_and_successes_lower_the_case_against(f in 0_u64..200, p in 0_u64..200, limit in 0.01_f64..0.9) {
             prop_assert!(log_e_above(f + 1, p, limit) >= log_e_above(f, p, limit));
             prop_assert!(log_e_above(f, p + 1, limit) <= log_e_above(f, p, limit));
-            prop_assert!(log_e_below(f, p, limit).is_finite() || f > 300);
+            prop_assert!(log_e_below(f, p, limit) <= log_e_below(f, p + 1, limit));
         }
     }
 }

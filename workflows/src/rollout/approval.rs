@@ -41,7 +41,12 @@ pub(super) fn nonce(project: &str, revision: u64) -> String {
 ///
 /// # Errors
 /// What is wrong with it, a wrong signature first: who cannot sign learns nothing else.
-pub(super) fn verify(key: &str, signed: &SignedClaim, project: &str, revision: u64) -> Result<(), ClaimError> {
+pub(super) fn verify(
+    key: &str,
+    signed: &SignedClaim,
+    project: &str,
+    revision: u64,
+) -> Result<(), ClaimError> {
     let (Ok(key), Ok(signature)) = (hex::decode(key), hex::decode(&signed.signature)) else {
         return Err(ClaimError::Signature);
     };

@@ -7,16 +7,17 @@ use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, 
 use empiric_schema::evidence::Verdict;
 use empiric_schema::id::RunId;
 use empiric_schema::rollout::{
-    Judged, MOST_DECISIONS, PromotionQuestion, RolloutAct, RolloutDecision, RolloutView, SubjectView, Window,
+    Judged, MOST_DECISIONS, PromotionQuestion, RolloutAct, RolloutDecision, Window,
 };
 use serde::{Deserialize, Serialize};
 
-use super::approval::nonce;
 use super::orders::{self, Approved, OrderError};
 use super::rules::Rules;
 use super::state::{RolloutState, Subject};
 use super::step::{Move, rollout_step};
 use super::watch::alerts;
+
+mod view;
 
 /// What follows from a decision and touches the world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -238,7 +239,14 @@ impl Books {
     }
 
     /// Failures came home.
-    pub(super) fn came_home(&mut self, rules: &Rules, home: &Homecoming, found: &Collected, run: Option<RunId>, now: f64) {
+    pub(super) fn came_home(
+        &mut self,
+        rules: &Rules,
+        home: &Homecoming,
+        found: &Collected,
+        run: Option<RunId>,
+        now: f64,
+    ) {
         self.joined.extend(found.joined.iter().cloned());
         let why = format!("{}: {}", home.why, told(found, run.as_ref()));
         self.runs.extend(run.clone());
@@ -297,37 +305,6 @@ impl Books {
         while self.decisions.len() > MOST_DECISIONS {
             self.decisions.pop_front();
         }
-    }
-
-    /// The rollout as people see it.
-    pub fn view(&self, rules: &Rules, project: &str, now: f64) -> RolloutView {
-        RolloutView {
-            project: project.to_owned(),
-            revision: self.state.revision,
-            ladder: rules.ladder.iter().map(|(rung, _)| *rung).collect(),
-            max_failure_rate: rules.monitor.max_failure_rate,
-            subject: self.state.subject.as_ref().map(|subject| subject_view(rules, subject)),
-            last_good: self.state.last_good.clone(),
-            question: self.state.question.clone(),
-            nonce: nonce(project, self.state.revision),
-            window: self.window,
-            joined: self.joined.iter().map(|joined| joined.count).sum(),
-            runs: self.runs.clone(),
-            decisions: self.decisions.iter().cloned().collect(),
-            problem: self.problem.clone(),
-            updated: now,
-        }
-    }
-}
-
-fn subject_view(rules: &Rules, subject: &Subject) -> SubjectView {
-    SubjectView {
-        version: subject.version.clone(),
-        rung: rules.rung(subject.place),
-        since: subject.since,
-        judged: subject.judged,
-        needed: rules.needed(subject.place),
-        verdict: subject.verdict(rules),
     }
 }
 

@@ -49,8 +49,7 @@ pub(super) async fn work_off(
 
 /// Writes what is served, where that has changed, and how the rollout stands.
 async fn apply(ctx: &WorkflowContext<Rollout>, rules: &Rules, why: &str) {
-    let (state, view, written) =
-        ctx.state(|state| (state.books.state.clone(), state.shown(), state.applied));
+    let (state, view, written) = ctx.state(|state| (state.books.state.clone(), state.shown(), state.applied));
     let Some(view) = view else { return };
     let revision = state.revision;
     let request = request(rules, &state, view, (revision > written).then_some(why), now(ctx));

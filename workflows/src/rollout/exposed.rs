@@ -11,13 +11,7 @@ use super::state::{RolloutState, Subject};
 /// A version without a predecessor is served at its own rung. A successor never takes exposure away from the good
 /// version before it: it answers a part of the last stage's traffic in its place, and below that stage it answers
 /// beside it, seen by nobody.
-pub fn exposure(
-    rules: &Rules,
-    state: &RolloutState,
-    project: &str,
-    why: &str,
-    at: f64,
-) -> Option<Exposure> {
+pub fn exposure(rules: &Rules, state: &RolloutState, project: &str, why: &str, at: f64) -> Option<Exposure> {
     let subject = state.subject.as_ref()?;
     let rung = rules.rung(subject.place);
     let alone = Exposure {

@@ -73,7 +73,11 @@ pub enum OrderError {
 ///
 /// # Errors
 /// The claim is no yes, has no name, or names no place where the version could go.
-pub(super) fn promoted(rules: &Rules, state: &RolloutState, claim: &ReleaseClaim) -> Result<usize, OrderError> {
+pub(super) fn promoted(
+    rules: &Rules,
+    state: &RolloutState,
+    claim: &ReleaseClaim,
+) -> Result<usize, OrderError> {
     says(claim, true)?;
     let here = state.subject.as_ref().filter(|subject| subject.version == claim.version);
     let place = match (claim.to, here) {
@@ -140,7 +144,11 @@ pub(super) fn decline(state: &mut RolloutState, now: f64) {
 ///
 /// # Errors
 /// Nobody is named, nothing is exposed, or there is nothing to step back to.
-pub(super) fn demoted(rules: &Rules, state: &RolloutState, given: &GivenDemotion) -> Result<Back, OrderError> {
+pub(super) fn demoted(
+    rules: &Rules,
+    state: &RolloutState,
+    given: &GivenDemotion,
+) -> Result<Back, OrderError> {
     named(&given.by, &given.note)?;
     let subject = state.subject.as_ref().ok_or(OrderError::Nothing)?;
     let good = state.last_good.as_ref().filter(|good| **good != subject.version);

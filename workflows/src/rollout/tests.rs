@@ -39,6 +39,12 @@ fn standing(place: usize, failed: u64, passed: u64) -> RolloutState {
     state
 }
 
+fn books(state: RolloutState) -> Books {
+    let mut books = Books::begin(0);
+    books.state = state;
+    books
+}
+
 fn window(failed: u64, passed: u64) -> Window {
     let requests = failed + passed;
     Window {
@@ -90,7 +96,7 @@ fn row(name: &str, state: &RolloutState) -> String {
 #[test]
 fn a_person_is_asked_where_the_spec_says_so_and_only_once() {
     let rules = Rules { asks: true, ..rules() };
-    let mut books = Books { state: standing(0, 0, 30), ..Books::default() };
+    let mut books = books(standing(0, 0, 30));
     books.observe(&rules, &seen(0, 1), 1.0);
     let question = books.state.question.clone().unwrap();
     assert_eq!((question.from, question.to), (rules.rung(0), rules.rung(1)));
@@ -119,7 +125,7 @@ fn claim(name: &str, to: Option<Rung>, approved: bool) -> ReleaseClaim {
 #[test]
 fn a_no_asks_for_as_much_again() {
     let rules = Rules { asks: true, ..rules() };
-    let mut books = Books { state: standing(0, 0, 30), ..Books::default() };
+    let mut books = books(standing(0, 0, 30));
     books.observe(&rules, &seen(0, 1), 1.0);
     books.reject(&rules, &claim("new", Some(rules.rung(1)), false), 2.0).unwrap();
     books.observe(&rules, &seen(0, 29), 3.0);
@@ -135,10 +141,13 @@ fn a_no_asks_for_as_much_again() {
 #[test]
 fn a_successor_answers_in_place_of_the_good_version_and_goes_when_it_fails() {
     let rules = rules();
-    let mut books = Books { state: with_good(standing(3, 0, 20), "new"), ..Books::default() };
+    let mut books = books(with_good(standing(3, 0, 20), "new"));
     books.promote(&rules, &claim("worse", None, true), 1.0).unwrap();
     let on_trial = exposure(&rules, &books.state, "p", "", 1.0).unwrap();
-    assert_eq!((on_trial.stage, on_trial.traffic, &on_trial.serving), (StageName::Direct, 100, &version("new")));
+    assert_eq!(
+        (on_trial.stage, on_trial.traffic, &on_trial.serving),
+        (StageName::Direct, 100, &version("new"))
+    );
     assert_eq!(on_trial.canary.map(|canary| (canary.version, canary.percent)), Some((version("worse"), 5)));
     books.observe(&rules, &seen(5, 0), 2.0);
     let after = exposure(&rules, &books.state, "p", "", 2.0).unwrap();
@@ -149,7 +158,7 @@ fn a_successor_answers_in_place_of_the_good_version_and_goes_when_it_fails() {
 #[test]
 fn a_successor_below_the_last_stage_is_seen_by_nobody() {
     let rules = rules();
-    let mut books = Books { state: with_good(standing(3, 0, 20), "new"), ..Books::default() };
+    let mut books = books(with_good(standing(3, 0, 20), "new"));
     books.promote(&rules, &claim("next", Some(rules.rung(0)), true), 1.0).unwrap();
     let beside = exposure(&rules, &books.state, "p", "", 1.0).unwrap();
     assert_eq!((beside.serving, beside.shadow), (version("new"), Some(version("next"))));
@@ -158,7 +167,7 @@ fn a_successor_below_the_last_stage_is_seen_by_nobody() {
 #[test]
 fn what_people_cannot_do_is_said_in_words() {
     let rules = rules();
-    let mut books = Books { state: standing(0, 0, 0), ..Books::default() };
+    let mut books = books(standing(0, 0, 0));
     let told = |error: OrderError| error.to_string();
     let demotion = GivenDemotion { by: "ada".to_owned(), note: String::new() };
     assert!(told(books.demote(&rules, &demotion, 1.0).unwrap_err()).contains("nothing to step back to"));
@@ -180,7 +189,7 @@ fn what_people_cannot_do_is_said_in_words() {
 fn alerts_come_once_while_they_last_and_decide_nothing() {
     let monitor = MonitorSpec { max_latency_seconds: Some(2.0), ..rules().monitor };
     let rules = Rules { monitor, ..rules() };
-    let mut books = Books { state: standing(1, 0, 0), ..Books::default() };
+    let mut books = books(standing(1, 0, 0));
     let slow = |latency_p95| {
         let traffic = Traffic { requests: 20, latency_p95, ..Traffic::default() };
         Observed { window: Window { traffic, ..window(0, 0) }, cursor: Cursor::default() }

@@ -23,14 +23,29 @@ pub(super) fn alerts(rules: &Rules, before: Option<&Window>, window: &Window) ->
         if let (Some(measured), Some(limit)) = (measured, limit)
             && measured > limit
         {
-            found.push(Alert { name, why: format!("{words} {measured:.3}{unit}, and at most {limit:.3}{unit} is meant") });
+            found.push(Alert {
+                name,
+                why: format!("{words} {measured:.3}{unit}, and at most {limit:.3}{unit} is meant"),
+            });
         }
     };
     let of_requests = |value: f64| (traffic.requests >= LEAST_REQUESTS).then_some(value);
     let share = |part: f64| of_requests(part / traffic.requests.max(1) as f64);
-    watch("latency", of_requests(traffic.latency_p95), monitor.max_latency_seconds, "19 of 20 answers took up to", " s");
+    watch(
+        "latency",
+        of_requests(traffic.latency_p95),
+        monitor.max_latency_seconds,
+        "19 of 20 answers took up to",
+        " s",
+    );
     watch("cost", share(traffic.usd), monitor.max_usd_per_answer, "an answer costs", " dollars");
-    watch("refusals", share(traffic.refused as f64), monitor.max_refusal_rate, "the share of answers that read like a refusal is", "");
+    watch(
+        "refusals",
+        share(traffic.refused as f64),
+        monitor.max_refusal_rate,
+        "the share of answers that read like a refusal is",
+        "",
+    );
     found.extend(silence(rules, before.map(|window| window.traffic), window));
     found
 }

@@ -1,7 +1,9 @@
 //! Rows of what was served, as a rollout counts them and brings them home.
 
+use std::collections::BTreeMap;
+
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::ObserveRequest;
+use empiric_schema::contract::{Cursor, ObserveRequest};
 use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::served::{Arm, DraftState, Outcome, Thumb};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -77,45 +79,60 @@ impl Database {
     }
 
     async fn count_feedback(&self, of: &ObserveRequest, tally: &mut Tally) -> Result<usize, DatabaseError> {
-        let behind = tally.cursor.feedback;
         let rows = feedback::Entity::find()
             .filter(feedback::Column::Project.eq(of.project.as_str()))
             .filter(feedback::Column::Version.eq(of.version.to_string()))
             .filter(feedback::Column::Stage.eq(of.stage.name()))
-            .filter(feedback::Column::Sequence.gt(behind))
+            .filter(feedback::Column::Sequence.gt(tally.cursor.feedback))
             .filter(feedback::Column::At.gte(of.since))
             .order_by_asc(feedback::Column::Sequence)
             .limit(PAGE)
             .all(&self.connection)
             .await
             .map_err(|error| self.fault(error))?;
-        let before = self.judged_before(&rows, behind).await?;
+        let before = self.judged_before(&rows, &tally.began).await?;
         for row in &rows {
             tally.cursor.feedback = row.sequence;
-            if let (Some(failed), false) = (opinion(row), before.contains(&row.request_id)) {
+            if let Some(failed) = opinion(row).filter(|failed| is_new(before.get(&row.request_id), *failed)) {
                 tally.judge(row.request_id.clone(), failed);
             }
         }
         Ok(rows.len())
     }
 
-    /// Requests of these rows about which somebody had spoken in an earlier window: one answer is one trial.
+    /// What was said in earlier windows about the answers that these rows are about: whether any of it was bad.
     async fn judged_before(
         &self,
         rows: &[feedback::Model],
-        behind: i64,
-    ) -> Result<Vec<String>, DatabaseError> {
-        if rows.is_empty() || behind == 0 {
-            return Ok(Vec::new());
+        began: &Cursor,
+    ) -> Result<BTreeMap<String, Failed>, DatabaseError> {
+        if rows.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        let requests = rows.iter().map(|row| row.request_id.as_str());
-        let earlier = feedback::Entity::find()
-            .filter(feedback::Column::Sequence.lte(behind))
-            .filter(feedback::Column::RequestId.is_in(requests))
+        let requests = || rows.iter().map(|row| row.request_id.as_str());
+        let spoken = feedback::Entity::find()
+            .filter(feedback::Column::Sequence.lte(began.feedback))
+            .filter(feedback::Column::RequestId.is_in(requests()))
             .all(&self.connection)
             .await
             .map_err(|error| self.fault(error))?;
-        Ok(earlier.into_iter().map(|row| row.request_id).collect())
+        let decided = draft::Entity::find()
+            .filter(draft::Column::Decided.lte(began.decided))
+            .filter(draft::Column::RequestId.is_in(requests()))
+            .all(&self.connection)
+            .await
+            .map_err(|error| self.fault(error))?;
+        let spoken = spoken.into_iter().filter_map(|row| Some((opinion(&row)?, row.request_id)));
+        let decided = decided
+            .into_iter()
+            .filter_map(|row| Some((verdict(DraftState::of(&row.state)?)?, row.request_id)));
+        let mut before = BTreeMap::new();
+        for (failed, request) in spoken.chain(decided) {
+            if before.get(&request) != Some(&Failed::Yes) {
+                before.insert(request, failed);
+            }
+        }
+        Ok(before)
     }
 
     /// Decided drafts of a version, the earliest first.
@@ -155,6 +172,14 @@ impl Database {
             found.push((row, request));
         }
         Ok(found)
+    }
+}
+
+/// One answer is one trial, but for a failure that comes to light after somebody found it good: that is never lost.
+fn is_new(before: Option<&Failed>, now: Failed) -> bool {
+    match (before, now) {
+        (None, _) | (Some(Failed::No), Failed::Yes) => true,
+        (Some(_), _) => false,
     }
 }
 
