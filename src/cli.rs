@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use empiric_schema::rollout::Rung;
 use empiric_schema::source::SourceRef;
 
 pub mod flags;
@@ -118,6 +119,12 @@ pub enum Command {
     Reject(AnswerArgs),
     /// Tell a run something without being asked. It stands in the report and changes no decision.
     Feedback(FeedbackArgs),
+    /// Bring a version to its users step by step, carry it on, or answer when the rollout asks.
+    Promote(PromoteArgs),
+    /// Take a version back: to the last good one, or one stage.
+    Demote(DemoteArgs),
+    /// Show what is served to whom, what was judged of it and what was decided.
+    Rollout,
     /// Hold back the next job of a run.
     Pause(RunRef),
     /// Let a paused run go on.
@@ -265,6 +272,43 @@ pub struct FeedbackArgs {
     #[arg(long, value_name = "TEXT")]
     pub expected: Option<String>,
     /// Who says it. Default: the system's name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// `promote`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric promote                       the version of the latest run that kept its promise, or one step on\n  empiric promote 3f9a01 --to direct:5\n  empiric promote --file worse.json --to direct\n  empiric promote --decline --note \"not before the holidays\"\n\nWhat is said is signed with the key of the state folder and bound to the version and the moment."
+)]
+pub struct PromoteArgs {
+    /// The version: the beginning of its digest. Default: the one on its way, else that of the latest successful run.
+    pub version: Option<String>,
+    /// A version from a file, as JSON.
+    #[arg(long, value_name = "FILE", conflicts_with = "version")]
+    pub file: Option<PathBuf>,
+    /// Where it shall stand: a stage of `deploy`, with a percentage where it has steps. Default: the next step.
+    #[arg(long, value_name = "STAGE[:PERCENT]", value_parser = flags::rung)]
+    pub to: Option<Rung>,
+    /// Say no where the rollout asks.
+    #[arg(long, conflicts_with_all = ["version", "file", "to"])]
+    pub decline: bool,
+    /// Why. It stands with the decision.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Who says so. Default: the system's name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// `demote`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  empiric demote --note \"wrong opening hours\"")]
+pub struct DemoteArgs {
+    /// Why. It stands with the decision.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Who says so. Default: the system's name of the user.
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
 }

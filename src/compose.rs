@@ -8,12 +8,14 @@ use empiric_activities::adapters::artifact_store::ArtifactStore;
 use empiric_activities::adapters::database::Database;
 use empiric_activities::dispatch::{Drain, JobActivities, LocalDispatcher, LocalSettings};
 use empiric_activities::record::RecorderActivities;
+use empiric_activities::rollout::RolloutActivities;
 use empiric_activities::scope::ScopeActivities;
 use empiric_schema::job::DEVICE_VARIABLE;
 use empiric_schema::names::{QUEUE_CONTROL, QUEUE_JOBS_CPU};
 use empiric_schema::spec::ResourceSpec;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
+use empiric_workflows::rollout::Rollout;
 use temporalio_client::Client;
 use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
@@ -136,16 +138,20 @@ impl Session {
             network: place.network,
         };
         let recorder = RecorderActivities { database: parts.database.clone(), store: parts.store.clone() };
+        let rollouts = RolloutActivities { database: parts.database.clone(), store: parts.store.clone() };
         let options = WorkerOptions::new(QUEUE_CONTROL)
-            .tuner(slots(32, 4))
+            // Each rollout keeps one waiting for its window.
+            .tuner(slots(32, 16))
             .max_heartbeat_throttle_interval(HEARTBEATS)
             .default_heartbeat_throttle_interval(HEARTBEATS)
             .graceful_shutdown_period(Duration::from_secs(2))
             .register_workflow::<Lifecycle>()
             .and_then(|options| options.register_workflow::<Iteration>())
+            .and_then(|options| options.register_workflow::<Rollout>())
             .map_err(|error| CliError::Worker(error.to_string()))?
             .register_activities(scope)
             .register_activities(recorder)
+            .register_activities(rollouts)
             .build();
         RunningWorker::start(self.client.clone(), options)
     }

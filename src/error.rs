@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use empiric_activities::adapters::artifact_store::StoreError;
 use empiric_activities::adapters::database::DatabaseError;
+use empiric_activities::adapters::signing_key::SigningKeyError;
 use empiric_activities::adapters::source::{FaultKind, SourceError};
 use empiric_gateway::GatewayError;
 use empiric_schema::spec::Diagnostics;
@@ -137,6 +138,15 @@ impl From<DatabaseError> for CliError {
         match error {
             DatabaseError::UnknownRun { .. } | DatabaseError::AmbiguousRun { .. } => Self::WhichRun(error),
             _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<SigningKeyError> for CliError {
+    fn from(error: SigningKeyError) -> Self {
+        match error {
+            SigningKeyError::File { path, source } => Self::File { action: "use", path, source },
+            other => Self::Argument(other.to_string()),
         }
     }
 }

@@ -10,6 +10,7 @@ use temporalio_sdk::activities::ActivityError;
 use crate::adapters::database::DatabaseError;
 use crate::dispatch::{DispatchError, Stop};
 use crate::record::RecordError;
+use crate::rollout::RolloutActivityError;
 use crate::scope::ScopeError;
 
 /// A message without the machinery around it: the SDK shows it as it is.
@@ -56,6 +57,19 @@ pub(crate) fn of_record(error: RecordError) -> ActivityError {
 /// The failure of a scope. Nothing but a passing fault of network or store is tried again.
 pub(crate) fn of_scope(error: ScopeError) -> ActivityError {
     let class = error.class();
+    application(class, tries_allowed(class).unwrap_or(1), &error)
+}
+
+/// The failure of a rollout's step. Only what passes is tried again.
+pub(crate) fn of_rollout(error: RolloutActivityError) -> ActivityError {
+    let class = match &error {
+        RolloutActivityError::Database(error) => class_of_database(error),
+        RolloutActivityError::Store(error) if error.is_transient() => ExitClass::TempFail,
+        RolloutActivityError::Webhook(_) => ExitClass::TempFail,
+        RolloutActivityError::Left => ExitClass::Preempted,
+        RolloutActivityError::Store(_) | RolloutActivityError::Row { .. } => ExitClass::ArtifactCorrupt,
+        RolloutActivityError::UnknownVersion(_) | RolloutActivityError::Data(_) => ExitClass::InvalidInput,
+    };
     application(class, tries_allowed(class).unwrap_or(1), &error)
 }
 

@@ -8,4 +8,5 @@ pub mod adapters;
 pub mod dispatch;
 pub mod failure;
 pub mod record;
+pub mod rollout;
 pub mod scope;

@@ -91,8 +91,7 @@ impl ScopeActivities {
         let resolver = SourceResolver::new(&request.project_dir, &self.cache_dir)
             .with_network(self.network)
             .with_progress(Arc::new(report));
-        let FreezeRequest { project_dir, spec, .. } = request;
-        Freezing { store: &self.store, resolver, network: self.network, project_dir, spec }.run().await
+        Freezing { store: &self.store, resolver, network: self.network, request }.run().await
     }
 }
 
@@ -121,13 +120,17 @@ struct Freezing<'a> {
     store: &'a ArtifactStore,
     resolver: SourceResolver,
     network: NetworkMode,
-    project_dir: &'a Path,
-    spec: &'a ProjectSpec,
+    request: &'a FreezeRequest,
 }
 
 impl Freezing<'_> {
+    fn spec(&self) -> &ProjectSpec {
+        &self.request.spec
+    }
+
     async fn run(self) -> Result<Frozen, ScopeError> {
-        let splits = self.splits().await?;
+        let mut splits = self.splits().await?;
+        self.join(&mut splits).await?;
         splits.check()?;
         let prompt = self.prompt().await?;
         self.check_endpoint().await?;
@@ -148,14 +151,17 @@ impl Freezing<'_> {
             documents: corpus.count(),
             corpus: self.store_corpus(corpus).await?,
             encoder,
-            dev_clusters: clusters::clusters(&splits.dev.items, self.spec.gate.cluster_by),
-            system: self.system(prompt, &models)?,
+            dev_clusters: clusters::clusters(&splits.dev.items, self.spec().gate.cluster_by),
+            system: match &self.request.start {
+                Some(start) => start.clone(),
+                None => self.system(prompt, &models)?,
+            },
             models,
         })
     }
 
     async fn splits(&self) -> Result<Splits, ScopeError> {
-        let data = &self.spec.data;
+        let data = &self.spec().data;
         let train = match &data.train {
             Some(source) => Some(self.split("train", source).await?),
             None => None,
@@ -163,6 +169,16 @@ impl Freezing<'_> {
         let dev = self.split("dev", &data.dev).await?;
         let test = self.split("test", &data.test).await?;
         Ok(Splits { train, dev, test })
+    }
+
+    /// Items from production come after those of the spec.
+    async fn join(&self, splits: &mut Splits) -> Result<(), ScopeError> {
+        for joined in &self.request.joined {
+            let bytes = self.store.get_bytes(&joined.items).await?;
+            let items = splits::read("production.jsonl", &bytes)?;
+            splits.join(joined.split, items);
+        }
+        Ok(())
     }
 
     /// Several files of one source are one split, in the order of their names.
@@ -183,7 +199,7 @@ impl Freezing<'_> {
     }
 
     async fn prompt(&self) -> Result<String, ScopeError> {
-        let source = match &self.spec.system.prompt {
+        let source = match &self.spec().system.prompt {
             PromptSource::Inline(text) => return Ok(text.clone()),
             PromptSource::File(source) => source,
         };
@@ -205,7 +221,7 @@ impl Freezing<'_> {
 
     async fn corpus(&self) -> Result<Corpus, ScopeError> {
         let mut corpus = Corpus::default();
-        for source in &self.spec.data.documents {
+        for source in &self.spec().data.documents {
             corpus.add(&self.resolver.resolve(source).await?)?;
         }
         Ok(corpus)
@@ -215,14 +231,14 @@ impl Freezing<'_> {
         if corpus.count() == 0 {
             return Ok(None);
         }
-        let folder = self.project_dir;
+        let folder = &self.request.project_dir;
         let failed = |source| ScopeError::Read { path: folder.to_owned(), source };
         let archive = blocking(move || Ok(corpus.pack())).await.map_err(failed)??;
         Ok(Some(self.store.put_bytes(archive, corpus::TAR).await?))
     }
 
     async fn encoder(&self) -> Result<Option<EncoderFiles>, ScopeError> {
-        let Some(spec) = &self.spec.embedder else {
+        let Some(spec) = &self.spec().embedder else {
             return Ok(None);
         };
         let resolved = self.resolver.resolve(&spec.source).await?;
@@ -232,8 +248,8 @@ impl Freezing<'_> {
 
     /// Only that of the system: nothing depends on the others.
     async fn check_endpoint(&self) -> Result<(), ScopeError> {
-        let id = &self.spec.system.model;
-        match self.spec.model(id).map(|model| &model.origin) {
+        let id = &self.spec().system.model;
+        match self.spec().model(id).map(|model| &model.origin) {
             Some(ModelOrigin::Endpoint(found)) => endpoint::check(id, found, self.network).await,
             _ => Ok(()),
         }
@@ -241,7 +257,7 @@ impl Freezing<'_> {
 
     async fn models(&self) -> Result<BTreeMap<ModelId, ArtifactRef>, ScopeError> {
         let mut models = BTreeMap::new();
-        for model in &self.spec.models {
+        for model in &self.spec().models {
             if let Some(source) = model.source() {
                 let resolved = self.one_file(source).await?;
                 let media_type = media_type(&resolved.path);
@@ -261,9 +277,9 @@ impl Freezing<'_> {
     }
 
     fn model(&self, models: &BTreeMap<ModelId, ArtifactRef>) -> Result<AnsweringModel, ScopeError> {
-        let id = self.spec.system.model.clone();
-        if let Some(ModelOrigin::Endpoint(found)) = self.spec.model(&id).map(|model| &model.origin) {
-            let endpoint = endpoint::frozen(found, self.project_dir);
+        let id = self.spec().system.model.clone();
+        if let Some(ModelOrigin::Endpoint(found)) = self.spec().model(&id).map(|model| &model.origin) {
+            let endpoint = endpoint::frozen(found, &self.request.project_dir);
             return Ok(EndpointBinding { id, endpoint }.into());
         }
         match models.get(&id).cloned() {
@@ -277,7 +293,7 @@ impl Freezing<'_> {
         prompt: String,
         models: &BTreeMap<ModelId, ArtifactRef>,
     ) -> Result<SystemVersion, ScopeError> {
-        let system = &self.spec.system;
+        let system = &self.spec().system;
         Ok(SystemVersion {
             model: self.model(models)?,
             adapter: None,

@@ -19,6 +19,7 @@ pub mod id;
 pub mod job;
 pub mod names;
 pub mod question;
+pub mod rollout;
 pub mod served;
 pub mod source;
 pub mod spec;

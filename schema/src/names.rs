@@ -14,6 +14,24 @@ pub const ACTIVITY_FREEZE: &str = "scope.freeze";
 pub const ACTIVITY_JOB_RUN: &str = "job.run";
 /// Activity that writes the read model.
 pub const ACTIVITY_RECORD: &str = "record.write";
+/// Workflow type of a project's rollout.
+pub const WORKFLOW_ROLLOUT: &str = "empiric.rollout";
+/// Activity that counts a window of the traffic.
+pub const ACTIVITY_ROLLOUT_OBSERVE: &str = "rollout.observe";
+/// Activity that writes what is served.
+pub const ACTIVITY_ROLLOUT_APPLY: &str = "rollout.apply";
+/// Activity that tells people.
+pub const ACTIVITY_ROLLOUT_NOTIFY: &str = "rollout.notify";
+/// Activity that brings failures home.
+pub const ACTIVITY_ROLLOUT_COLLECT: &str = "rollout.collect";
+/// Update that says yes to more exposure.
+pub const UPDATE_APPROVE: &str = "approve";
+/// Update that says no to more exposure.
+pub const UPDATE_REJECT: &str = "reject";
+/// Update that brings a version, or carries one on.
+pub const UPDATE_PROMOTE: &str = "promote";
+/// Update that steps back.
+pub const UPDATE_DEMOTE: &str = "demote";
 /// Query that answers with the run's view.
 pub const QUERY_VIEW: &str = "view";
 /// Update that pauses a run before its next job.

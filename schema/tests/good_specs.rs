@@ -80,12 +80,18 @@ fn every_key_of_the_language_has_its_meaning() {
     assert_eq!(spec.budget.limits.tokens, Some(2_000_000));
     assert_eq!(
         spec.people,
-        PeopleSpec { approve: vec![Approval::Spend, Approval::Release], deadline_seconds: 7200.0 }
+        PeopleSpec {
+            approve: vec![Approval::Spend, Approval::Release, Approval::Promotion],
+            deadline_seconds: 7200.0
+        }
     );
     let devices = Accelerators { kind: "H100".to_owned(), count: 2 };
     assert_eq!(spec.resources.accelerators, Some(devices));
     let stages = &spec.deploy.as_ref().unwrap().stages;
     assert_eq!((stages[0].min_samples, stages[1].on_timeout), (30, OnTimeout::Reject));
+    let monitor = spec.monitor.as_ref().unwrap();
+    assert_eq!((monitor.max_latency_seconds, monitor.open_after), (Some(1.5), Some(20)));
+    assert_eq!(monitor.alert.as_deref(), Some("https://hooks.example.com/empiric"));
 }
 
 fn endpoint_key(spec: &ProjectSpec) -> SecretRef {
@@ -153,7 +159,7 @@ fn every_key_of_the_schema_is_documented_closed_and_accepted() {
             keys += 1;
         }
     });
-    assert_eq!(keys, 75, "a new key belongs into every-key.yaml and into this count");
+    assert_eq!(keys, 80, "a new key belongs into every-key.yaml and into this count");
 }
 
 #[test]

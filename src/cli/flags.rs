@@ -1,6 +1,7 @@
 //! Values of flags: what is wrong with one is said before anything is done, and beside its flag.
 
-use empiric_schema::spec::is_project_name;
+use empiric_schema::rollout::Rung;
+use empiric_schema::spec::{StageName, is_project_name};
 
 /// A name that a project may have.
 pub fn project_name(text: &str) -> Result<String, String> {
@@ -38,9 +39,29 @@ pub fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A step of exposure: `internal`, `reviewed`, `direct` or `direct:5`.
+pub fn rung(text: &str) -> Result<Rung, String> {
+    let expected =
+        || "expected internal, reviewed or direct, such as direct:5 for 5 % of the traffic".to_owned();
+    let (stage, traffic) = text.split_once(':').unwrap_or((text, "100"));
+    let stages = [StageName::Internal, StageName::Reviewed, StageName::Direct];
+    let stage = stages.into_iter().find(|one| one.name() == stage).ok_or_else(expected)?;
+    let traffic = traffic.parse::<u8>().ok().filter(|traffic| (1..=100).contains(traffic));
+    Ok(Rung { stage, traffic: traffic.ok_or_else(expected)? })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_is_a_stage_with_or_without_a_percentage() {
+        assert_eq!(rung("direct:5"), Ok(Rung { stage: StageName::Direct, traffic: 5 }));
+        assert_eq!(rung("internal"), Ok(Rung { stage: StageName::Internal, traffic: 100 }));
+        for wrong in ["", "everybody", "direct:0", "direct:101", "direct:x"] {
+            assert!(rung(wrong).unwrap_err().contains("such as direct:5"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_share_is_taken_and_a_percentage_is_explained() {

@@ -146,8 +146,13 @@ async fn scope(spec: &ProjectSpec, place: &Place) -> Check {
     };
     let activities = ScopeActivities { store, cache_dir: place.cache.clone(), network: place.network };
     let (progress, _seen) = tokio::sync::watch::channel(Progress::default());
-    let request =
-        FreezeRequest { run: RunId::new("doctor"), project_dir: place.project.clone(), spec: spec.clone() };
+    let request = FreezeRequest {
+        run: RunId::new("doctor"),
+        project_dir: place.project.clone(),
+        spec: spec.clone(),
+        joined: Vec::new(),
+        start: None,
+    };
     match activities.freeze_reporting(&request, progress).await {
         Ok(frozen) => Check::good(
             "scope",

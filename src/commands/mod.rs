@@ -6,6 +6,7 @@ mod cancel;
 mod chat;
 mod dashboard;
 mod demo;
+mod demote;
 mod doctor;
 mod explain;
 mod feedback;
@@ -16,10 +17,12 @@ mod keys;
 mod list;
 mod pause;
 mod plan;
+mod promote;
 mod questions;
 mod reject;
 mod report;
 mod resume;
+mod rollout;
 mod run;
 mod schema;
 mod serve;
@@ -93,6 +96,9 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Approve(args) => approve::execute(args, global, place).await,
         Command::Reject(args) => reject::execute(args, global, place).await,
         Command::Feedback(args) => feedback::execute(args, global, place).await,
+        Command::Promote(args) => promote::execute(args, global, place).await,
+        Command::Demote(args) => demote::execute(args, global, place).await,
+        Command::Rollout => rollout::execute(global, place).await,
         Command::Pause(args) => pause::execute(args, global, place).await,
         Command::Resume(args) => resume::execute(args, global, place).await,
         Command::Cancel(args) => cancel::execute(args, global, place).await,
@@ -136,6 +142,9 @@ fn name(command: &Command) -> &'static str {
         Command::Approve(_) => "approve",
         Command::Reject(_) => "reject",
         Command::Feedback(_) => "feedback",
+        Command::Promote(_) => "promote",
+        Command::Demote(_) => "demote",
+        Command::Rollout => "rollout",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",
         Command::Cancel(_) => "cancel",

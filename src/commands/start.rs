@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use empiric_activities::adapters::database::Database;
-use empiric_schema::contract::{EarlierLook, LifecycleInput, RunOptions};
-use empiric_schema::decision::Decision;
+use empiric_schema::contract::{LifecycleInput, RunOptions};
 use empiric_schema::id::RunId;
 use empiric_schema::names::QUEUE_CONTROL;
 use empiric_schema::spec::ProjectSpec;
-use empiric_schema::view::{RunState, RunView};
+use empiric_schema::view::RunState;
 use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::errors::WorkflowStartError;
 use temporalio_client::{Client, WorkflowStartOptions};
@@ -45,10 +44,7 @@ pub(super) async fn submit(
 ) -> Result<RunId, CliError> {
     let runs = database.list_runs(Some(&spec.name)).await?;
     let mut number = runs.len() + 1;
-    let mut earlier_looks = Vec::new();
-    for run in runs {
-        earlier_looks.extend(looks(&database.run_view(run.id.as_str()).await?));
-    }
+    let earlier_looks = database.earlier_looks(&spec.name).await?;
     for _ in 0..MOST_NUMBERS {
         let run = RunId::new(format!("{}{number}", prefix(spec)));
         let input = LifecycleInput {
@@ -57,6 +53,8 @@ pub(super) async fn submit(
             spec: spec.clone(),
             options: options(),
             earlier_looks: earlier_looks.clone(),
+            joined: Vec::new(),
+            start: None,
         };
         let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
         match client.start_workflow(Lifecycle::run, input, start).await {
@@ -72,16 +70,6 @@ pub(super) async fn submit(
     Err(CliError::Refused { action: "start the run", reason })
 }
 
-/// The looks of a run at its locked test split.
-fn looks(view: &RunView) -> impl Iterator<Item = EarlierLook> + '_ {
-    view.decisions.iter().filter_map(|record| match &record.decision {
-        Decision::Gate { candidate, test_data: Some(test_data), .. } => {
-            Some(EarlierLook { test_data: test_data.clone(), candidate: candidate.clone() })
-        }
-        _ => None,
-    })
-}
-
 /// The latest run of exactly this spec, if it has not ended.
 pub(super) async fn unfinished(database: &Database, spec: &ProjectSpec) -> Result<Option<RunId>, CliError> {
     let rows = database.list_runs(Some(&spec.name)).await?;
@@ -95,7 +83,7 @@ fn prefix(spec: &ProjectSpec) -> String {
 }
 
 /// Durations that tests shorten.
-fn options() -> RunOptions {
+pub(super) fn options() -> RunOptions {
     let seconds = std::env::var("EMPIRIC_HEARTBEAT_SECONDS").ok().and_then(|text| text.parse().ok());
     let defaults = RunOptions::default();
     RunOptions { heartbeat_seconds: seconds.unwrap_or(defaults.heartbeat_seconds), ..defaults }

@@ -115,6 +115,8 @@ impl Bench {
             spec,
             options,
             earlier_looks: Vec::new(),
+            joined: Vec::new(),
+            start: None,
         };
         let start = WorkflowStartOptions::new(self.queue.clone(), run.as_str()).build();
         self.client.start_workflow(Lifecycle::run, input, start).await.unwrap();

@@ -7,6 +7,7 @@ use empiric_schema::contract::LifecycleInput;
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
+use empiric_workflows::rollout::Rollout;
 use temporalio_client::WorkflowHistory;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::workflow_replayer::{
@@ -25,7 +26,8 @@ fn history(name: &str) -> WorkflowHistory {
 fn replayer() -> WorkflowReplayer {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<Lifecycle>()
-        .and_then(|options| options.register_workflow::<Iteration>());
+        .and_then(|options| options.register_workflow::<Iteration>())
+        .and_then(|options| options.register_workflow::<Rollout>());
     WorkflowReplayer::new(options.unwrap().build()).unwrap()
 }
 
@@ -39,6 +41,12 @@ async fn every_recorded_history_replays() {
             assert!(replayed.is_ok(), "{name}: {replayed:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_recorded_rollout_replays() {
+    let replayed = replayer().replay_workflow(history("rollout")).await;
+    assert!(replayed.is_ok(), "{replayed:?}");
 }
 
 /// A lifecycle that sleeps first: what a thoughtless change would be.

@@ -19,6 +19,7 @@ pub mod options;
 pub mod people;
 pub mod plan;
 pub mod race;
+pub mod rollout;
 pub mod technique;
 
 mod dispatch;

@@ -244,6 +244,8 @@ impl Life {
             run: self.input.run.clone(),
             project_dir: self.input.project_dir.clone(),
             spec: self.input.spec.clone(),
+            joined: self.input.joined.clone(),
+            start: self.input.start.clone(),
         };
         let options = options::freeze(&self.input.options, self.token.clone());
         let frozen = ctx.execute_activity(Scope::freeze, request, options).await;

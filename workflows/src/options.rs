@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use empiric_schema::contract::RunOptions;
+use empiric_schema::contract::{ObserveRequest, RunOptions};
 use temporalio_workflow::{
     ActivityCancellationType, ActivityOptions, LocalActivityOptions, RetryPolicy, WorkflowCancellationToken,
 };
@@ -27,6 +27,35 @@ pub(crate) fn job(options: &RunOptions, label: &str, token: WorkflowCancellation
         .cancellation_token(token)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
         .activity_id(label.to_owned())
+        .retry_policy(retries(options.job_attempts))
+        .build()
+}
+
+/// `rollout.observe`: waits as long as a window takes, and is not waited for when there is something else to do.
+pub(crate) fn observe(
+    options: &RunOptions,
+    request: &ObserveRequest,
+    token: WorkflowCancellationToken,
+) -> ActivityOptions {
+    let longest = Duration::from_secs_f64(request.window_seconds) + Duration::from_secs(60);
+    ActivityOptions::with_start_to_close_timeout(longest)
+        .heartbeat_timeout(heartbeat(options))
+        .cancellation_token(token)
+        .cancellation_type(ActivityCancellationType::TryCancel)
+        .retry_policy(retries(0))
+        .build()
+}
+
+/// `rollout.notify`: who cannot be told soon is not waited for.
+pub(crate) fn notify() -> ActivityOptions {
+    let policy =
+        RetryPolicy::builder().initial_interval(Duration::from_millis(500)).maximum_attempts(2).build();
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(10)).retry_policy(policy).build()
+}
+
+/// `rollout.collect`: reads the rows of one version and compares them with all data.
+pub(crate) fn collect(options: &RunOptions) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(600))
         .retry_policy(retries(options.job_attempts))
         .build()
 }

@@ -25,6 +25,8 @@ pub use read::RunRow;
 mod error;
 mod rates;
 mod read;
+mod rollouts;
+mod served;
 
 #[cfg(test)]
 mod tests;

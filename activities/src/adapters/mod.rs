@@ -8,4 +8,6 @@ pub mod archive;
 pub mod artifact_store;
 pub mod database;
 pub mod durable;
+pub mod signing_key;
 pub mod source;
+pub mod webhook;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use empiric_schema::contract::JoinedSplit;
 use empiric_schema::data::splits::{NearCopyRule, TextItem, find_overlaps};
 use empiric_schema::data::{Item, read_items};
 use empiric_schema::evidence::{Overlap, OverlapKind};
@@ -43,6 +44,17 @@ impl Split {
 }
 
 impl Splits {
+    /// Adds items from production. A project without examples to learn from gets them.
+    pub(super) fn join(&mut self, split: JoinedSplit, items: Vec<Item>) {
+        match split {
+            JoinedSplit::Dev => self.dev.items.extend(items),
+            JoinedSplit::Train => {
+                let train = self.train.get_or_insert(Split { name: "train", items: Vec::new() });
+                train.items.extend(items);
+            }
+        }
+    }
+
     /// Sizes, ids, and that no split has what another one has.
     pub(super) fn check(&self) -> Result<(), ScopeError> {
         for (split, least) in [(&self.dev, LEAST_MEASURED), (&self.test, LEAST_MEASURED)] {

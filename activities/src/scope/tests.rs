@@ -3,6 +3,7 @@
 use std::fs;
 
 use empiric_endpoint::test_server::{Answer, TestServer};
+use empiric_schema::contract::{JoinedItems, JoinedSplit};
 use empiric_schema::data::read_items;
 use empiric_schema::id::RunId;
 use empiric_schema::job::ExitClass;
@@ -78,10 +79,20 @@ impl Bench {
     }
 
     async fn freeze(&self) -> Result<Frozen, ScopeError> {
+        self.freeze_with(Vec::new(), None).await
+    }
+
+    async fn freeze_with(
+        &self,
+        joined: Vec<JoinedItems>,
+        start: Option<SystemVersion>,
+    ) -> Result<Frozen, ScopeError> {
         let request = FreezeRequest {
             run: RunId::new("run"),
             project_dir: self.folder.path().join("project"),
             spec: ProjectSpec::parse("project.yaml", &self.spec).unwrap(),
+            joined,
+            start,
         };
         self.activities.freeze_reporting(&request, watch::Sender::new(Progress::default())).await
     }
@@ -323,4 +334,22 @@ async fn servers_without_a_list_and_names_with_a_default_tag_are_taken() {
     Bench::behind(&server.url(), "").freeze().await.unwrap();
     let server = TestServer::start(|_, _| Answer::models(&["m:latest"]));
     Bench::behind(&server.url(), "").freeze().await.unwrap();
+}
+
+#[tokio::test]
+async fn items_from_production_join_and_are_held_against_the_test_like_all_others() {
+    let bench = Bench::new();
+    let plain = bench.freeze().await.unwrap();
+    let start = SystemVersion { demonstrations: Demonstrations::None, ..plain.system.clone() };
+    let start = SystemVersion { decoding: Decoding { max_tokens: 7, ..start.decoding.clone() }, ..start };
+    let store =
+        |line: String| async { bench.activities.store.put_bytes(line.into_bytes(), JSONL).await.unwrap() };
+    let join = |split, items| vec![JoinedItems { split, items, count: 1 }];
+    let new = store(item("prod-1", "bicycles")).await;
+    let joined = bench.freeze_with(join(JoinedSplit::Dev, new), Some(start.clone())).await.unwrap();
+    assert_eq!((joined.dev.count, joined.test.count), (plain.dev.count + 1, plain.test.count));
+    assert_eq!((joined.dev.items == plain.dev.items, &joined.system), (false, &start));
+    let of_the_test = store(item("prod-2", TOPICS[9])).await;
+    let refused = bench.freeze_with(join(JoinedSplit::Train, of_the_test), None).await.unwrap_err();
+    assert!(matches!(refused, ScopeError::Leak(_)), "{refused}");
 }

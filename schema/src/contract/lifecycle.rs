@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactRef, Digest};
 use crate::id::RunId;
 use crate::spec::ProjectSpec;
+use crate::version::SystemVersion;
 
 /// Input of the lifecycle workflow: exactly what `empiric plan` prints.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +23,33 @@ pub struct LifecycleInput {
     /// Looks that earlier runs took at locked test splits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier_looks: Vec<EarlierLook>,
+    /// Items from production that join the data of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedItems>,
+    /// The version to start from in place of the spec's system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<SystemVersion>,
+}
+
+/// Items that came home from production.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedItems {
+    /// Where they belong.
+    pub split: JoinedSplit,
+    /// JSONL of items.
+    pub items: ArtifactRef,
+    /// How many.
+    pub count: u32,
+}
+
+/// Splits that may grow. The test never does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinedSplit {
+    /// To learn from.
+    Train,
+    /// To read failures on.
+    Dev,
 }
 
 /// A look at a locked test split in an earlier run of the project.

@@ -11,11 +11,18 @@ mod people;
 #[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
 mod record;
 #[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
+mod rollout;
+#[expect(missing_docs, reason = "the macro's marker and constant carry no docs; the methods do")]
 mod scope;
 
 pub use iteration::{IterationInput, IterationOutcome, RaceEntry, RemainingBudget};
 pub use job::{JobOutcome, JobRequest, Jobs, RunJob};
-pub use lifecycle::{EarlierLook, LifecycleInput, RunOptions};
+pub use lifecycle::{EarlierLook, JoinedItems, JoinedSplit, LifecycleInput, RunOptions};
 pub use people::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
+pub use rollout::{
+    ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GivenDemotion,
+    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, ReleaseClaim, Rollouts,
+    SignedClaim,
+};
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

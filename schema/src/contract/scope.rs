@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use temporalio_macros::activity_definitions;
 
 pub use self::scope::Freeze;
+use super::lifecycle::JoinedItems;
 use crate::artifact::ArtifactRef;
 use crate::id::{ModelId, RunId};
 use crate::job::EncoderFiles;
@@ -36,6 +37,12 @@ pub struct FreezeRequest {
     pub project_dir: PathBuf,
     /// The project.
     pub spec: ProjectSpec,
+    /// Items from production that join the splits of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<JoinedItems>,
+    /// The first incumbent in place of the spec's system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<SystemVersion>,
 }
 
 /// A data split that can no longer change.

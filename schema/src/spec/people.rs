@@ -38,6 +38,8 @@ pub enum Approval {
     Spend,
     /// When a version has kept the promise on the locked test: whether it may be released.
     Release,
+    /// When a version has earned more exposure: whether more people may see it.
+    Promotion,
 }
 
 impl Approval {
@@ -46,6 +48,7 @@ impl Approval {
         match self {
             Self::Spend => "spend",
             Self::Release => "release",
+            Self::Promotion => "promotion",
         }
     }
 }

@@ -37,6 +37,17 @@ pub enum StageName {
     Direct,
 }
 
+impl StageName {
+    /// The name in `project.yaml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Reviewed => "reviewed",
+            Self::Direct => "direct",
+        }
+    }
+}
+
 /// Which answers wait for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,12 +74,42 @@ pub enum OnTimeout {
 /// What is watched after deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorSpec {
-    /// Seconds over which failures are counted. Default: 600.
+    /// Seconds of a window of counting. Default: 600.
     pub window_seconds: f64,
-    /// Rate of failures in a window above which the system steps back one stage, in `[0, 1]`.
+    /// Share of the judged answers that may fail, in `[0, 1]`: a version that is shown to exceed it is taken back.
     pub max_failure_rate: f64,
     /// Whether failures in production join the data.
     pub feedback: Feedback,
+    /// Seconds that 95 of 100 answers may take before people are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_latency_seconds: Option<f64>,
+    /// Share of the answers that may read like a refusal before people are told, in `[0, 1]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_refusal_rate: Option<f64>,
+    /// Dollars that an answer may cost on average before people are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_usd_per_answer: Option<f64>,
+    /// Address that is told of demotions, questions and alerts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Failures from production with a right answer that open a run although nothing was demoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_after: Option<u32>,
+}
+
+impl Default for MonitorSpec {
+    fn default() -> Self {
+        Self {
+            window_seconds: 600.0,
+            max_failure_rate: 0.25,
+            feedback: Feedback::Off,
+            max_latency_seconds: None,
+            max_refusal_rate: None,
+            max_usd_per_answer: None,
+            alert: None,
+            open_after: None,
+        }
+    }
 }
 
 /// Whether failures in production join the data.

@@ -78,6 +78,8 @@ pub fn input(project: &Project, order: &[Technique], alpha: f64) -> LifecycleInp
         spec,
         options: RunOptions::default(),
         earlier_looks: Vec::new(),
+        joined: Vec::new(),
+        start: None,
     }
 }
 

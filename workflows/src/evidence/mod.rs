@@ -12,6 +12,7 @@
 //! | does a version meet the specification? does it beat the incumbent? | [`gate`] |
 //! | is the candidate better, over a fixed set of items? | [`paired`], graded scores: [`bootstrap`] |
 //! | is it better, looked at after every item? | [`sequential`] |
+//! | is a promised rate of failures kept, watched for as long as it is promised? | [`promise`] |
 //! | which of many candidates goes on? | [`halving`], several finalists: [`holm`] |
 //! | what could this much data show at all? | [`power`] |
 //! | may the locked test split be looked at once more? | [`ledger`] |
@@ -26,5 +27,6 @@ pub mod interval;
 pub mod ledger;
 pub mod paired;
 pub mod power;
+pub mod promise;
 pub mod random;
 pub mod sequential;

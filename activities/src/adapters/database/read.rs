@@ -111,7 +111,11 @@ impl Database {
         })
     }
 
-    fn parse<T: DeserializeOwned>(&self, what: &str, value: serde_json::Value) -> Result<T, DatabaseError> {
+    pub(super) fn parse<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        value: serde_json::Value,
+    ) -> Result<T, DatabaseError> {
         serde_json::from_value(value).map_err(|error| DatabaseError::Row {
             path: self.path().to_owned(),
             what: format!("{what}: {error}"),

@@ -8,6 +8,7 @@
 pub use cache::Record;
 pub use error::{Fault, FaultKind, SourceError};
 pub use network::{NetworkMode, Retry};
+pub(crate) use network::{install_cryptography, is_loopback_http};
 pub use progress::{Phase, Progress, Silent, Transfer};
 pub use resolver::SourceResolver;
 pub use tree::{Resolved, SourceFile, SourceKind};

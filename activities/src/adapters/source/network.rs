@@ -55,7 +55,7 @@ impl Retry {
 }
 
 /// Whether an address is plain http to this machine, the only place where http is allowed.
-pub(super) fn is_loopback_http(url: &Url) -> bool {
+pub(crate) fn is_loopback_http(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
@@ -75,7 +75,7 @@ pub(super) fn endpoint(variable: &str, text: &str) -> Result<Url, Fault> {
 }
 
 /// Makes `ring` the process's provider of cryptography for TLS, unless there is one already.
-pub(super) fn install_cryptography() {
+pub(crate) fn install_cryptography() {
     // The only failure is that a provider is installed, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

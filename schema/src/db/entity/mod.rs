@@ -13,6 +13,7 @@ pub mod job;
 pub mod project;
 pub mod release;
 pub mod request_log;
+pub mod rollout;
 pub mod run;
 pub mod spend;
 pub mod version;

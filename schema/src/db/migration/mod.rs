@@ -17,6 +17,7 @@ mod m0012_request_log;
 mod m0013_drafts;
 mod m0014_feedback;
 mod m0015_api_keys;
+mod m0016_rollouts;
 mod step;
 
 /// Brings a database up to this program's tables.
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_drafts::Migration),
             Box::new(m0014_feedback::Migration),
             Box::new(m0015_api_keys::Migration),
+            Box::new(m0016_rollouts::Migration),
         ]
     }
 }

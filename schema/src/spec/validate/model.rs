@@ -138,12 +138,17 @@ impl Checker<'_> {
     }
 
     fn endpoint_url(&mut self, place: &str, url: String) -> Option<String> {
+        let url = self.address(&format!("{place}/endpoint"), "endpoint", url)?;
+        Some(url.trim_end_matches('/').to_owned())
+    }
+
+    /// An address that may be asked: https, or this machine.
+    pub(super) fn address(&mut self, place: &str, whose: &str, url: String) -> Option<String> {
         let Err((reason, expected)) = endpoint_address(&url) else {
-            return Some(url.trim_end_matches('/').to_owned());
+            return Some(url);
         };
-        let place = format!("{place}/endpoint");
-        let message = format!("the endpoint's address is refused: {reason}");
-        let problem = self.problem(ErrorCode::Endpoint, &place, message);
+        let message = format!("the {whose}'s address is refused: {reason}");
+        let problem = self.problem(ErrorCode::Endpoint, place, message);
         self.report(problem.expected(expected));
         None
     }

@@ -23,7 +23,7 @@ impl Checker<'_> {
     }
 
     fn wrong_order(&mut self, at: usize, before: StageName, after: StageName) {
-        let (before, after) = (name(before), name(after));
+        let (before, after) = (before.name(), after.name());
         let message = format!("the stage `{after}` cannot come after `{before}`");
         let place = format!("/deploy/stages/{at}/name");
         let problem = self.problem(ErrorCode::Stages, &place, message);
@@ -70,21 +70,21 @@ impl Checker<'_> {
 
     pub(super) fn monitor(&mut self, raw: RawMonitor) -> MonitorSpec {
         let window = raw.window.and_then(|text| self.duration("/monitor/window", &text));
+        let defaults = MonitorSpec::default();
         MonitorSpec {
-            window_seconds: window.unwrap_or(600.0),
-            max_failure_rate: raw.max_failure_rate.unwrap_or(0.25),
+            window_seconds: window.unwrap_or(defaults.window_seconds),
+            max_failure_rate: raw.max_failure_rate.unwrap_or(defaults.max_failure_rate),
             feedback: match raw.feedback {
                 Some(true) => Feedback::Join,
                 Some(false) | None => Feedback::Off,
             },
+            max_latency_seconds: raw
+                .max_latency
+                .and_then(|text| self.duration("/monitor/max_latency", &text)),
+            max_refusal_rate: raw.max_refusal_rate,
+            max_usd_per_answer: raw.max_usd_per_answer,
+            alert: raw.alert.and_then(|url| self.address("/monitor/alert", "webhook", url)),
+            open_after: raw.open_after,
         }
-    }
-}
-
-fn name(stage: StageName) -> &'static str {
-    match stage {
-        StageName::Internal => "internal",
-        StageName::Reviewed => "reviewed",
-        StageName::Direct => "direct",
     }
 }

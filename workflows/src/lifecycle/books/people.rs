@@ -237,6 +237,8 @@ budget: {tokens: 1000, usd: 0}
             spec: spec.unwrap_or_else(|found| panic!("{found}")),
             options: RunOptions::default(),
             earlier_looks: Vec::new(),
+            joined: Vec::new(),
+            start: None,
         };
         Books::new(&input, 0.0)
     }

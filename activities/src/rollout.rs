@@ -1,0 +1,135 @@
+//! Control activities of a rollout: counting windows, writing what is served, telling people, bringing failures
+//! home. What follows from them is decided in `workflows`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use empiric_schema::artifact::Digest;
+use empiric_schema::contract::{
+    ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed,
+};
+use empiric_schema::spec::Diagnostics;
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use crate::adapters::artifact_store::{ArtifactStore, StoreError};
+use crate::adapters::database::{Database, DatabaseError};
+use crate::adapters::webhook::WebhookError;
+use crate::failure;
+
+mod apply;
+mod collect;
+mod harvest;
+mod notify;
+mod observe;
+mod preferences;
+pub(crate) mod tally;
+
+#[cfg(test)]
+mod tests;
+
+/// How often new rows are looked for, and the server hears that somebody does.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Control activities of a rollout.
+#[derive(Debug, Clone)]
+pub struct RolloutActivities {
+    /// Where the gateway writes, and reads what to serve.
+    pub database: Database,
+    /// Where items go.
+    pub store: ArtifactStore,
+}
+
+/// Why an activity of a rollout failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RolloutActivityError {
+    /// The database refused.
+    #[error("the rollout's tables do not work")]
+    Database(#[from] DatabaseError),
+    /// Data could not be had, or items not be kept.
+    #[error("items could not be read or kept")]
+    Store(#[from] StoreError),
+    /// Nobody knows the version.
+    #[error("no run of this state folder has the version {0}, and nobody has brought it")]
+    UnknownVersion(Digest),
+    /// Data of the project does not read.
+    #[error("{0}")]
+    Data(Diagnostics),
+    /// A row does not read.
+    #[error("a row of `{table}` does not read")]
+    Row {
+        /// Its table.
+        table: &'static str,
+        /// What is wrong.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The worker leaves, or nobody waits any more.
+    #[error("the window was not counted to its end")]
+    Left,
+    /// People could not be told.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
+}
+
+#[activities]
+impl RolloutActivities {
+    /// Waits until a window is over or asks for a decision, and counts it.
+    #[activity(definition = empiric_schema::contract::ObserveWindow)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn observe(
+        self: Arc<Self>,
+        context: ActivityContext,
+        request: ObserveRequest,
+    ) -> Result<Observed, ActivityError> {
+        tokio::select! {
+            observed = self.watch(&request) => observed.map_err(failure::of_rollout),
+            // A window that nobody waits for any more is not asked for again; another worker takes over one
+            // that this worker leaves.
+            () = context.cancelled() => Err(failure::of_rollout(RolloutActivityError::Left)),
+            never = heartbeats(&context) => match never {},
+        }
+    }
+
+    /// Writes what is served and how the rollout stands.
+    #[activity(definition = empiric_schema::contract::ApplyExposure)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn apply(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        request: ApplyRequest,
+    ) -> Result<(), ActivityError> {
+        self.write(&request).await.map_err(failure::of_rollout)
+    }
+
+    /// Tells people.
+    #[activity(definition = empiric_schema::contract::NotifyPeople)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn notify(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        request: NotifyRequest,
+    ) -> Result<(), ActivityError> {
+        notify::tell(&request).await.map_err(failure::of_rollout)
+    }
+
+    /// Makes items and preferences of what failed.
+    #[activity(definition = empiric_schema::contract::CollectFailures)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn collect(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        request: CollectRequest,
+    ) -> Result<Collected, ActivityError> {
+        self.bring_home(&request).await.map_err(failure::of_rollout)
+    }
+}
+
+async fn heartbeats(context: &ActivityContext) -> std::convert::Infallible {
+    loop {
+        if let Err(error) = context.record_heartbeat(()).await {
+            tracing::warn!(%error, "could not send a heartbeat");
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}

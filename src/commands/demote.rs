@@ -1,0 +1,22 @@
+//! `empiric demote`: takes a version back, to the last good one or one stage.
+
+use std::process::ExitCode;
+
+use empiric_schema::contract::GivenDemotion;
+
+use super::answer::who;
+use super::rollout::{Order, order, show};
+use crate::cli::{DemoteArgs, Global};
+use crate::compose::Session;
+use crate::error::CliError;
+use crate::place::Place;
+
+pub(super) async fn execute(args: &DemoteArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+    let project = place.spec()?.name;
+    let given = GivenDemotion { by: who(args.by.as_deref())?, note: args.note.clone().unwrap_or_default() };
+    let session = Session::visit(&global.temporal, place).await?;
+    let outcome = order(&session.client, &project, Order::Demote(given)).await;
+    session.close().await;
+    show(&outcome?, global);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,130 @@
+//! `empiric rollout`: what is served to whom, what was judged of it, and what was decided. `promote` and `demote`
+//! ask for the same view.
+
+use std::process::ExitCode;
+
+use empiric_schema::contract::{GivenDemotion, SignedClaim};
+use empiric_schema::rollout::{RolloutDecision, RolloutView, SubjectView};
+use empiric_workflows::rollout::{Rollout, RolloutInput};
+use temporalio_client::errors::WorkflowUpdateError;
+use temporalio_client::{Client, WorkflowExecuteUpdateOptions, WorkflowHandle, WorkflowQueryOptions};
+
+use crate::cli::{Global, OutputFormat};
+use crate::compose::Session;
+use crate::error::CliError;
+use crate::output;
+use crate::place::Place;
+use crate::temporal::words;
+
+/// Decisions that the text shows.
+const SHOWN_DECISIONS: usize = 8;
+
+pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, CliError> {
+    let project = place.spec()?.name;
+    let recorded = place.existing_database().await?.rollout_view(&project).await?;
+    let recorded = recorded.ok_or_else(|| {
+        CliError::Argument(format!("{project} has no rollout yet: `empiric promote` begins one"))
+    })?;
+    let live = live_view(&project, global, place).await;
+    let is_watched = live.is_some();
+    show(&live.unwrap_or(recorded), global);
+    if !is_watched {
+        output::talk("nobody watches it now; `empiric up` does");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The rollout as its workflow shows it; `None` where no server is up or nobody works on it.
+async fn live_view(project: &str, global: &Global, place: &Place) -> Option<RolloutView> {
+    let session = Session::join(&global.temporal, place).await.ok()?;
+    view(&session.client, project).await.ok()
+}
+
+/// The rollout as it stands.
+pub(super) async fn view(client: &Client, project: &str) -> Result<RolloutView, CliError> {
+    let refused = |reason| CliError::Refused { action: "show the rollout", reason };
+    let found = handle(client, project).query(Rollout::view, (), WorkflowQueryOptions::default()).await;
+    let found = found.map_err(|error| refused(words::of_query(&error)))?;
+    found.ok_or_else(|| refused("it has not begun".to_owned()))
+}
+
+/// What is asked of a rollout.
+pub(super) enum Order {
+    /// Bring a version or carry it on.
+    Promote(SignedClaim),
+    /// Say yes to the open question.
+    Approve(SignedClaim),
+    /// Say no to it.
+    Reject(SignedClaim),
+    /// Step back.
+    Demote(GivenDemotion),
+}
+
+/// Gives an order and waits until it is carried out; the rollout after it.
+pub(super) async fn order(client: &Client, project: &str, order: Order) -> Result<RolloutView, CliError> {
+    let handle = handle(client, project);
+    let options = WorkflowExecuteUpdateOptions::default();
+    let (action, done) = match order {
+        Order::Promote(claim) => {
+            ("promote the version", handle.execute_update(Rollout::promote, claim, options).await)
+        }
+        Order::Approve(claim) => {
+            ("take the yes", handle.execute_update(Rollout::approve, claim, options).await)
+        }
+        Order::Reject(claim) => ("take the no", handle.execute_update(Rollout::reject, claim, options).await),
+        Order::Demote(given) => ("step back", handle.execute_update(Rollout::demote, given, options).await),
+    };
+    let refused = |reason| CliError::Refused { action, reason };
+    let view = done.map_err(|error: WorkflowUpdateError| refused(words::of_update(&error)))?;
+    view.ok_or_else(|| refused("the rollout shows nothing".to_owned()))
+}
+
+fn handle(client: &Client, project: &str) -> WorkflowHandle<Client, Rollout> {
+    client.get_workflow_handle(RolloutInput::workflow_id(project))
+}
+
+/// Prints the rollout.
+pub(super) fn show(view: &RolloutView, global: &Global) {
+    match global.output {
+        OutputFormat::Json => output::json(view),
+        OutputFormat::Text => output::data(&text(view)),
+    }
+}
+
+fn text(view: &RolloutView) -> String {
+    let mut lines = vec![format!("{}  revision {}", view.project, view.revision)];
+    lines.extend(view.subject.as_ref().map(subject));
+    let good = view.last_good.as_ref().map_or("none yet", |version| version.short());
+    lines.push(format!("last good  {good}"));
+    lines.extend(view.question.as_ref().map(|asked| {
+        format!(
+            "asks       may {} go on to {}? `empiric promote` says yes, `--decline` no",
+            asked.version.short(),
+            asked.to
+        )
+    }));
+    if view.joined > 0 {
+        lines.push(format!("came home  {} failures joined the data", view.joined));
+    }
+    lines.extend(view.runs.iter().map(|run| format!("opened     {run}")));
+    lines.extend(view.problem.iter().map(|problem| format!("problem    {problem}")));
+    let from = view.decisions.len().saturating_sub(SHOWN_DECISIONS);
+    lines.extend(view.decisions[from..].iter().map(decision));
+    lines.join("\n")
+}
+
+fn subject(subject: &SubjectView) -> String {
+    format!(
+        "serving    {} at {}: {} of {} judged answers failed ({} asked for)",
+        subject.version.short(),
+        subject.rung,
+        subject.judged.failed,
+        subject.judged.total(),
+        subject.needed
+    )
+}
+
+fn decision(decision: &RolloutDecision) -> String {
+    let act = format!("{:?}", decision.act).to_lowercase();
+    format!("{:>3}. {act:<10} {}  {}", decision.number, decision.version.short(), decision.why)
+}

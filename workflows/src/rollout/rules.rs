@@ -1,0 +1,86 @@
+//! The rules of a rollout, as they follow from the spec.
+
+use empiric_schema::evidence::Alpha;
+use empiric_schema::rollout::Rung;
+use empiric_schema::spec::{Approval, Feedback, MonitorSpec, ProjectSpec, StageName};
+
+/// Why a project cannot be rolled out.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RolloutError {
+    /// Nothing says how.
+    #[error("`project.yaml` has no `deploy`, so that nothing says in which stages a version is exposed")]
+    NoStages,
+}
+
+/// What decides a rollout. Nothing here changes while it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Steps of exposure, with the judged answers that each asks for before the next. Never empty.
+    pub ladder: Vec<(Rung, u32)>,
+    /// Watching.
+    pub monitor: MonitorSpec,
+    /// Error probability of each claim about the promise.
+    pub alpha: Alpha,
+    /// Whether a person lets a version go on.
+    pub asks: bool,
+}
+
+impl Rules {
+    /// The rules of a project. Without `monitor`, its defaults hold.
+    ///
+    /// # Errors
+    /// The project says nothing about stages.
+    pub fn of(spec: &ProjectSpec) -> Result<Self, RolloutError> {
+        let stages = spec.deploy.as_ref().map(|deploy| deploy.stages.as_slice()).unwrap_or_default();
+        let rungs = stages.iter().flat_map(|stage| {
+            stage.traffic.iter().map(|&traffic| (Rung { stage: stage.name, traffic }, stage.min_samples))
+        });
+        let ladder: Vec<(Rung, u32)> = rungs.collect();
+        if ladder.is_empty() {
+            return Err(RolloutError::NoStages);
+        }
+        Ok(Self {
+            ladder,
+            monitor: spec.monitor.clone().unwrap_or_default(),
+            alpha: Alpha::new(spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT),
+            asks: spec.people.asks(Approval::Promotion),
+        })
+    }
+
+    /// The rung at a place; the last one beyond the end.
+    pub fn rung(&self, at: usize) -> Rung {
+        self.ladder[at.min(self.top())].0
+    }
+
+    /// Judged answers that a rung asks for.
+    pub fn needed(&self, at: usize) -> u32 {
+        self.ladder[at.min(self.top())].1
+    }
+
+    /// The place of the last rung.
+    pub fn top(&self) -> usize {
+        self.ladder.len() - 1
+    }
+
+    /// The place of a rung.
+    pub fn place(&self, rung: Rung) -> Option<usize> {
+        self.ladder.iter().position(|(one, _)| *one == rung)
+    }
+
+    /// The first place of the stage of the last rung. From there on, a version answers beside the one before it.
+    pub fn first_of_top(&self) -> usize {
+        let stage = self.rung(self.top()).stage;
+        self.ladder.iter().position(|(rung, _)| rung.stage == stage).unwrap_or(0)
+    }
+
+    /// The last place of the stage before this place's.
+    pub fn stage_before(&self, at: usize) -> Option<usize> {
+        let stage: StageName = self.rung(at).stage;
+        self.ladder.iter().rposition(|(rung, _)| rung.stage < stage)
+    }
+
+    /// Whether failures join the data.
+    pub fn brings_home(&self) -> bool {
+        self.monitor.feedback == Feedback::Join
+    }
+}

@@ -1,0 +1,99 @@
+//! Where a rollout stands. Pure data with the few changes that keep it legal.
+
+use empiric_schema::artifact::Digest;
+use empiric_schema::contract::Cursor;
+use empiric_schema::evidence::Verdict;
+use empiric_schema::rollout::{Judged, PromotionQuestion, Window};
+use serde::{Deserialize, Serialize};
+
+use super::rules::Rules;
+use crate::evidence::promise::PromiseStream;
+
+/// Where a rollout stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RolloutState {
+    /// Of the exposure; rises with everything that changes who sees what, and with every answer of a person.
+    pub revision: u64,
+    /// The version that is on its way up, or watched where it has got to.
+    pub subject: Option<Subject>,
+    /// A version that kept its promise at full exposure.
+    pub last_good: Option<Digest>,
+    /// What a person is asked. Only about the subject and its rung.
+    pub question: Option<PromotionQuestion>,
+}
+
+/// A version and what was judged of it where it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Subject {
+    /// Which.
+    pub version: Digest,
+    /// Place on the ladder.
+    pub place: usize,
+    /// Unix seconds when it got there.
+    pub since: f64,
+    /// How far its rows were counted; none before the first window.
+    pub cursor: Option<Cursor>,
+    /// Everything that was judged there.
+    pub judged: Judged,
+    /// The same as a stream.
+    pub stream: PromiseStream,
+    /// Whether it was taken back once: then only a person lets it go on.
+    pub has_fallen: bool,
+    /// Whether it was said that it fails where nothing is left to step back to.
+    pub is_stuck: bool,
+}
+
+impl Subject {
+    /// A version that has just got to a place.
+    pub fn at(version: Digest, place: usize, since: f64) -> Self {
+        Self {
+            version,
+            place,
+            since,
+            cursor: None,
+            judged: Judged::default(),
+            stream: PromiseStream::default(),
+            has_fallen: false,
+            is_stuck: false,
+        }
+    }
+
+    /// The same version somewhere else, with nothing judged yet.
+    pub fn moved(&self, place: usize, since: f64) -> Self {
+        Self { has_fallen: self.has_fallen, ..Self::at(self.version.clone(), place, since) }
+    }
+
+    /// What its judged answers say of the promise.
+    pub fn verdict(&self, rules: &Rules) -> Verdict {
+        self.stream.verdict(rules.monitor.max_failure_rate, rules.alpha)
+    }
+
+    /// Whether enough was judged for the next step.
+    pub fn is_sampled(&self, rules: &Rules) -> bool {
+        self.judged.total() >= u64::from(rules.needed(self.place))
+    }
+}
+
+impl RolloutState {
+    /// Counts a window of the subject. One without judged answers changes nothing but the cursor.
+    pub fn absorb(&mut self, window: &Window, cursor: Cursor) {
+        let Some(subject) = &mut self.subject else { return };
+        let Judged { passed, failed } = window.judged;
+        subject.stream.observe(failed, passed);
+        subject.judged.passed += passed;
+        subject.judged.failed += failed;
+        subject.cursor = Some(cursor);
+    }
+
+    /// Whether the subject is the version that others are measured by.
+    pub fn is_settled(&self) -> bool {
+        self.subject.as_ref().is_some_and(|subject| self.last_good.as_ref() == Some(&subject.version))
+    }
+
+    /// Puts a subject in its place. An open question was about another one.
+    pub(super) fn put(&mut self, subject: Subject) {
+        self.subject = Some(subject);
+        self.question = None;
+        self.revision += 1;
+    }
+}
