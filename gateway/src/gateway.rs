@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use crate::clock::{self, DAY};
 use crate::error::GatewayError;
@@ -40,7 +39,6 @@ pub(crate) struct Shared {
     served: RwLock<Option<Arc<Served>>>,
     keys: RwLock<Arc<Keys>>,
     problem: Mutex<Option<Problem>>,
-    written: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Why the newest exposure is not served.
@@ -59,7 +57,7 @@ impl Gateway {
     /// The database cannot be read.
     pub async fn open(parts: Parts) -> Result<Self, GatewayError> {
         let store = Store::new(parts.database);
-        let (writer, written) = Writer::start(store.clone());
+        let writer = Writer::start(store.clone());
         let shared = Shared {
             redactor: Redactor::new(parts.settings.is_redacting),
             settings: parts.settings,
@@ -74,7 +72,6 @@ impl Gateway {
             served: RwLock::default(),
             keys: RwLock::default(),
             problem: Mutex::default(),
-            written: Mutex::new(Some(written)),
         };
         let gateway = Self { shared: Arc::new(shared) };
         gateway.restore().await?;
@@ -124,12 +121,11 @@ impl Gateway {
         *self.shared.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
     }
 
-    /// Lets go of everything and waits until all rows are written. Clones must be gone.
-    pub async fn close(self) {
-        let written = self.shared.written.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(self);
-        if let Some(written) = written {
-            let _ = written.await;
-        }
+    /// Waits until all rows are written.
+    ///
+    /// # Errors
+    /// The database refuses them.
+    pub(crate) async fn flush(&self) -> Result<(), GatewayError> {
+        self.shared.writer.flush().await
     }
 }

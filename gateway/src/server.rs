@@ -1,12 +1,15 @@
 //! Listening.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use crate::error::GatewayError;
 use crate::follow::{self, follow};
@@ -54,19 +57,31 @@ impl Bound {
         self.gateway.served().is_some()
     }
 
-    /// Answers until `stop` is ready; then finishes what was begun and writes what is to be written.
+    /// Answers until `stop` is ready; then finishes what was begun, for a while, and writes what is to be written.
     ///
     /// # Errors
-    /// The listener broke.
+    /// The listener broke, or the database refuses the last rows.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
         let Self { gateway, listener, address } = self;
         let background = [tokio::spawn(follow(gateway.clone())), tokio::spawn(sweep(gateway.clone()))];
-        let served = axum::serve(listener, router(&gateway)).with_graceful_shutdown(stop).await;
-        for task in background {
-            task.abort();
-            let _ = task.await;
-        }
-        gateway.close().await;
+        let stopping = Arc::new(Notify::new());
+        let told = stopping.clone();
+        let graceful = async move {
+            stop.await;
+            told.notify_one();
+        };
+        let served = axum::serve(listener, router(&gateway)).with_graceful_shutdown(graceful);
+        // Streams that follow something would go on for ever.
+        let over = async {
+            stopping.notified().await;
+            tokio::time::sleep(gateway.shared.settings.grace).await;
+        };
+        let served = tokio::select! {
+            served = served.into_future() => served,
+            () = over => Ok(()),
+        };
+        background.iter().for_each(JoinHandle::abort);
+        gateway.flush().await?;
         served.map_err(|source| GatewayError::Listen { address, source })
     }
 }

@@ -49,6 +49,8 @@ pub struct Settings {
     pub on_timeout: OnTimeout,
     /// How often the exposure and the keys are read.
     pub poll: Duration,
+    /// How long requests that were begun may take when the gateway ends.
+    pub grace: Duration,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl Settings {
             review_deadline: Duration::from_secs(3600),
             on_timeout: OnTimeout::Escalate,
             poll: Duration::from_secs(1),
+            grace: Duration::from_secs(10),
         }
     }
 }

@@ -84,14 +84,16 @@ async fn conclude_one(
     match said {
         Ok(said) => answered(gateway, asked, said).await,
         Err(fault) => {
-            let outcome = match &fault {
-                Fault::Abandoned => Outcome::Abandoned,
+            let (outcome, used) = match &fault {
+                Fault::Abandoned => (Outcome::Abandoned, Amount::default()),
+                // What it took is not known, and leaving early must not be a way around a limit.
+                Fault::Stopped => (Outcome::Abandoned, asked.reserved),
                 Fault::Failed(problem) => {
                     tracing::warn!(request = asked.id, problem, "a question could not be answered");
-                    Outcome::Failed
+                    (Outcome::Failed, Amount::default())
                 }
             };
-            asked.settle(gateway, Amount::default());
+            asked.settle(gateway, used);
             let row = request_log::Model { problem: fault.to_string(), ..row(gateway, asked, outcome, None) };
             gateway.shared.writer.log(row).await;
             Err(ApiError::failed())

@@ -30,9 +30,12 @@ pub(crate) struct Said {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
-    /// The caller went away, and the work was stopped.
-    #[error("the caller went away")]
+    /// The caller went away before the answer was begun.
+    #[error("the caller went away before the answer was begun")]
     Abandoned,
+    /// The caller went away, and the answer was stopped.
+    #[error("the caller went away, and the answer was stopped")]
+    Stopped,
     /// The version could not answer.
     #[error("{0}")]
     Failed(String),

@@ -54,7 +54,7 @@ impl Worker {
         let outcome = guarded(|| self.answerer.answer_each(&questions, size, &mut replies).map(drop));
         let left: Vec<Work> = replies.works.into_iter().flatten().collect();
         match outcome {
-            Ok(()) => left.into_iter().for_each(|work| work.finish(Err(Fault::Abandoned))),
+            Ok(()) => left.into_iter().for_each(|work| work.finish(Err(Fault::Stopped))),
             Err(fault) if size == 1 => left.into_iter().for_each(|work| work.finish(Err(fault.clone()))),
             // One question that cannot be answered must not take the others with it.
             Err(_) => left.into_iter().for_each(|work| self.answer_together(vec![work])),
@@ -71,7 +71,7 @@ impl Worker {
         let outcome = guarded(|| self.answerer.answer_stream(&question, &mut hand_over));
         let outcome = match outcome {
             Ok(Some(answer)) => Ok(self.said(answer, begun, 1)),
-            Ok(None) => Err(Fault::Abandoned),
+            Ok(None) => Err(Fault::Stopped),
             Err(fault) => Err(fault),
         };
         work.finish(outcome);

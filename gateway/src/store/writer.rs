@@ -8,7 +8,6 @@ use std::time::Duration;
 use empiric_schema::db::entity::{draft, feedback, request_log};
 use sea_orm::{ActiveValue, EntityTrait, IntoActiveModel};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use super::Store;
 use crate::error::GatewayError;
@@ -32,6 +31,8 @@ enum Row {
     Request(Box<request_log::Model>),
     Draft(Box<draft::Model>),
     Feedback(Box<feedback::Model>),
+    /// Nothing: whoever waits for it waits for all rows before it.
+    Mark,
 }
 
 #[derive(Debug)]
@@ -48,9 +49,10 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the writer.
-    pub(crate) fn start(store: Store) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(store: Store) -> Self {
         let (queue, rows) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write_all(store, rows)))
+        tokio::spawn(write_all(store, rows));
+        Self { queue }
     }
 
     /// Logs a request. Returns when there is room, not when it is written.
@@ -68,6 +70,11 @@ impl Writer {
     /// Writes feedback and returns when it is durable.
     pub(crate) async fn feedback(&self, row: feedback::Model) -> Result<(), GatewayError> {
         self.durably(Row::Feedback(Box::new(row))).await
+    }
+
+    /// Returns when everything that was brought before is durable.
+    pub(crate) async fn flush(&self) -> Result<(), GatewayError> {
+        self.durably(Row::Mark).await
     }
 
     async fn durably(&self, row: Row) -> Result<(), GatewayError> {
@@ -118,6 +125,7 @@ async fn write(store: &Store, rows: &[Row]) -> Result<(), GatewayError> {
             Row::Request(row) => requests.push(numbered_request(row)),
             Row::Draft(row) => drafts.push((**row).clone().into_active_model()),
             Row::Feedback(row) => feedback.push(numbered_feedback(row)),
+            Row::Mark => {}
         }
     }
     insert::<request_log::Entity>(&transaction, requests).await?;

@@ -64,7 +64,8 @@ impl Setup {
         let folder = TempDir::new().unwrap();
         let database = open(&folder.path().join("empiric.db")).await;
         Migrator::up(&database, None).await.unwrap();
-        let settings = Settings { poll: Duration::from_millis(50), ..Settings::new(PROJECT) };
+        let (poll, grace) = (Duration::from_millis(50), Duration::from_secs(1));
+        let settings = Settings { poll, grace, ..Settings::new(PROJECT) };
         Self { folder, database, files: Files::default(), settings }
     }
 

@@ -88,3 +88,27 @@ async fn what_nobody_waits_for_is_not_asked() {
     assert_eq!(log.iter().filter(|row| row.outcome == "abandoned").count(), 1);
     assert_eq!(slow.seen().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_in_the_middle_pays_what_was_reserved() {
+    let mut setup = Setup::new().await;
+    let mut version = local(&mut setup, 5);
+    // The tiny model goes on until it is stopped.
+    (version.decoding.stop, version.decoding.max_tokens) = (Vec::new(), 400);
+    setup.expose(&version, StageName::Internal).await;
+    let settings = empiric_gateway::Settings {
+        budget: Budget { tokens_per_day: Some(900), ..Budget::default() },
+        ..setup.settings.clone()
+    };
+    let running = Setup { settings, ..setup }.start().await;
+    let body = json!({"messages": [{"role": "user", "content": "x"}], "stream": true});
+    for _ in 0..2 {
+        let request = running.http.post(format!("{}/v1/chat/completions", running.address)).json(&body);
+        let mut stream = request.send().await.unwrap();
+        stream.chunk().await.unwrap();
+        drop(stream);
+    }
+    let log = running.log(2).await;
+    assert!(log.iter().all(|row| row.outcome == "abandoned"), "{log:?}");
+    assert_eq!(running.ask("x").await.0, 429);
+}

@@ -95,13 +95,19 @@ async fn a_run_is_shown_with_its_curve_versions_and_answers() {
 async fn a_run_that_goes_on_says_so() {
     let (setup, server) = (Setup::new().await, echo());
     add_run(&setup, &server).await;
-    let running = setup.start().await;
+    let mut running = setup.start().await;
     let mut events = running.http.get(format!("{}/runs/{RUN}/events", running.address)).send().await.unwrap();
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     touch(&running.database, 3.0).await;
     let piece =
         tokio::time::timeout(Duration::from_secs(10), events.chunk()).await.unwrap().unwrap().unwrap();
     assert!(String::from_utf8_lossy(&piece).contains("event: changed"), "{piece:?}");
+    let begun = Instant::now();
+    running.stop().await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "who follows a run does not keep the gateway from ending"
+    );
 }
 
 async fn touch(database: &DatabaseConnection, updated: f64) {
