@@ -68,7 +68,9 @@ pub(crate) fn of_rollout(error: RolloutActivityError) -> ActivityError {
         RolloutActivityError::Webhook(_) => ExitClass::TempFail,
         RolloutActivityError::Left => ExitClass::Preempted,
         RolloutActivityError::Store(_) | RolloutActivityError::Row { .. } => ExitClass::ArtifactCorrupt,
-        RolloutActivityError::UnknownVersion(_) | RolloutActivityError::Data(_) => ExitClass::InvalidInput,
+        RolloutActivityError::UnknownVersion(_)
+        | RolloutActivityError::Superseded { .. }
+        | RolloutActivityError::Data(_) => ExitClass::InvalidInput,
     };
     application(class, tries_allowed(class).unwrap_or(1), &error)
 }

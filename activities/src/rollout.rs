@@ -52,6 +52,14 @@ pub enum RolloutActivityError {
     /// Nobody knows the version.
     #[error("no run of this state folder has the version {0}, and nobody has brought it")]
     UnknownVersion(Digest),
+    /// Somebody else has written an exposure since.
+    #[error("somebody else has exposed {} as revision {revision}; say again what shall be served", serving.short())]
+    Superseded {
+        /// The revision that stands.
+        revision: u64,
+        /// The version that answers.
+        serving: Digest,
+    },
     /// Data of the project does not read.
     #[error("{0}")]
     Data(Diagnostics),

@@ -32,7 +32,23 @@ impl RolloutActivities {
             replace_exposure(&transaction, exposure).await?;
         }
         replace_view(&transaction, &request.view).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        match &request.exposure {
+            Some(exposure) => self.must_stand(exposure).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A gateway that was started before anything was promoted exposes a version of its own.
+    async fn must_stand(&self, exposure: &Exposure) -> Result<(), RolloutActivityError> {
+        let stands = self.database.exposure(&exposure.project).await?;
+        // Times may lose their last digit in JSON.
+        match stands.map(|stands| Exposure { at: exposure.at, ..stands }) {
+            Some(stands) if stands != *exposure => {
+                Err(RolloutActivityError::Superseded { revision: stands.revision, serving: stands.serving })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The release of a version that a run measured, unless it is released already.

@@ -239,9 +239,11 @@ async fn an_exposure_names_known_versions_alone_and_never_goes_back() {
     assert!(matches!(unknown, RolloutActivityError::UnknownVersion(_)), "{unknown}");
     assert_eq!(bench.activities.database.exposure("p").await.unwrap(), None);
     bench.activities.release("p", &version(), "by hand", 1.0).await.unwrap();
-    for revision in [3, 3, 2] {
+    for revision in [3, 3] {
         bench.activities.write(&applied(revision)).await.unwrap();
     }
+    let late = bench.activities.write(&applied(2)).await.unwrap_err();
+    assert!(matches!(late, RolloutActivityError::Superseded { revision: 3, .. }), "{late}");
     let stands = bench.activities.database.exposure("p").await.unwrap().unwrap();
     assert_eq!((stands.revision, stands.serving), (3, version().digest()));
     assert_eq!(bench.activities.database.rollout_view("p").await.unwrap().unwrap().decisions.len(), 1);

@@ -76,6 +76,7 @@ impl Books {
     /// Counts a window and decides what follows.
     pub fn observe(&mut self, rules: &Rules, observed: &Observed, now: f64) {
         let Observed { window, cursor } = observed;
+        self.problem = None;
         self.state.absorb(window, *cursor);
         self.waiting += window.judged.failed;
         self.watch(rules, window, now);
@@ -249,12 +250,10 @@ impl Books {
     ) {
         self.joined.extend(found.joined.iter().cloned());
         let why = format!("{}: {}", home.why, told(found, run.as_ref()));
-        self.runs.extend(run.clone());
-        self.problem = None;
-        if run.is_some() {
-            let subject = self.state.subject.clone();
-            self.enter(rules, subject.as_ref(), Entry { act: RolloutAct::Opened, why, by: None }, now);
-        }
+        let act = if run.is_some() { RolloutAct::Opened } else { RolloutAct::Alerted };
+        self.runs.extend(run);
+        let subject = self.state.subject.clone();
+        self.enter(rules, subject.as_ref(), Entry { act, why, by: None }, now);
     }
 
     /// Forgets an order that could not be carried out. The revision goes on: a signature serves once.
@@ -267,6 +266,13 @@ impl Books {
     /// What does not work, or `None` when all does.
     pub(super) fn set_problem(&mut self, problem: Option<String>) {
         self.problem = problem;
+    }
+
+    /// Failures could not come home, which stops nothing and should not be overlooked.
+    pub(super) fn stayed_out(&mut self, rules: &Rules, home: &Homecoming, problem: &str, now: f64) {
+        let subject = self.state.subject.clone();
+        let why = format!("failures of {} could not be brought home: {problem}", home.version.short());
+        self.enter(rules, subject.as_ref(), Entry { act: RolloutAct::Alerted, why, by: None }, now);
     }
 
     /// Whether nothing is to be done.
@@ -328,5 +334,8 @@ fn told(found: &Collected, run: Option<&RunId>) -> String {
         found.unanswered, found.known, found.like_test
     );
     let items = format!("{} failures joined the data ({left})", found.items);
-    run.map_or_else(|| items.clone(), |run| format!("{items}, and {run} starts from them"))
+    run.map_or_else(
+        || format!("{items}, too few to open a run"),
+        |run| format!("{items}, and {run} starts from them"),
+    )
 }

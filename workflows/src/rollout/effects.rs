@@ -61,7 +61,6 @@ async fn apply(ctx: &WorkflowContext<Rollout>, rules: &Rules, why: &str) {
                 state.undo = None;
             }
         }
-        // Without an order to take back, the next window tries again.
         Err(error) => state.take_back(words(&dispatch::halt(&error))),
     });
 }

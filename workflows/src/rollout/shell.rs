@@ -206,12 +206,15 @@ impl Rollout {
         Ok(self.books.state.revision)
     }
 
-    /// What cannot be served is taken back, so that nobody believes that it is.
+    /// What a person ordered and cannot be served is taken back, so that nobody believes that it is. What was
+    /// decided without a person is written again with the next window, as a later revision.
     pub(super) fn take_back(&mut self, problem: String) {
         if let Some(before) = self.undo.take() {
             self.books.go_back_to(before);
             self.applied = self.books.state.revision;
             self.refused = Some(problem.clone());
+        } else {
+            self.books.state.revision += 1;
         }
         self.books.set_problem(Some(problem));
     }
@@ -289,10 +292,7 @@ fn take_home(ctx: &WorkflowContext<Rollout>, rules: &Rules, home: &Home) {
             state.books.came_home(rules, &home.homecoming, found, run.clone(), at);
             state.books.tasks.push_back(Task::Show);
         }
-        Err(problem) => {
-            state.books.set_problem(Some(problem.clone()));
-            state.books.tasks.push_back(Task::Show);
-        }
+        Err(problem) => state.books.stayed_out(rules, &home.homecoming, problem, at),
     });
 }
 
