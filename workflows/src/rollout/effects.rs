@@ -147,7 +147,7 @@ async fn collect_and_open(
 ) -> Result<(Collected, Option<RunId>), Halt> {
     let (input, joined) = ctx.state(|state| (state.input.clone(), state.books.joined().to_vec()));
     let frozen = freeze(ctx, &input).await?;
-    let start = ctx.state(|state| serving(state)).unwrap_or_else(|| home.version.clone());
+    let start = ctx.state(serving).unwrap_or_else(|| home.version.clone());
     let request = CollectRequest {
         project: input.spec.name.clone(),
         version: home.version.clone(),

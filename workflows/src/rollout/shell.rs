@@ -227,7 +227,7 @@ fn known(rules: &Result<Rules, RolloutError>) -> Result<&Rules, Refusal> {
 /// What happens next.
 enum Event {
     Seen(Option<Observed>),
-    Home(Home),
+    Home(Box<Home>),
 }
 
 /// Watches and obeys until there is so much history that a new execution should go on; gives what it goes on with.
@@ -251,7 +251,7 @@ async fn carry(ctx: &WorkflowContext<Rollout>, rules: &Rules) -> Result<RolloutI
         let event = match &mut home {
             Some(coming) => match select(seen, coming).await {
                 Either::Left((seen, _)) => Event::Seen(seen),
-                Either::Right((home, _)) => Event::Home(home),
+                Either::Right((home, _)) => Event::Home(Box::new(home)),
             },
             None => Event::Seen(seen.await),
         };
