@@ -191,7 +191,7 @@ fn questions_about_one_subject_are_one_cluster() {
         encoder,
         previous: None,
     }));
-    let (job, exit) = inputs.run(kind);
+    let (job, _) = inputs.run(kind);
     let clusters: Vec<Cluster> = lines(&job.path().join(OUTPUT_FOLDER).join(CLUSTERS_FILE));
     let named: Vec<&Cluster> = clusters.iter().filter(|cluster| cluster.name != "other").collect();
     assert!(named.len() >= 2);
