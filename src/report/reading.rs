@@ -114,10 +114,7 @@ mod tests {
         assert_eq!((reading.found, reading.missed), ((1, 2), (0, 1)));
         assert_eq!(reading.kinds["lookup"], (2, 4));
         let row = row(&reading);
-        assert_eq!(
-            (row.found.as_str(), row.right_when_found.as_str()),
-            ("66.7 % (2 of 3)", "50.0 % (1 of 2)")
-        );
+        assert_eq!((row.found.as_str(), row.right_when_found.as_str()), ("66.7 % (2 of 3)", "50 % (1 of 2)"));
     }
 
     #[test]

@@ -22,12 +22,12 @@ fn acts(view: &RolloutView) -> Vec<RolloutAct> {
 async fn climb(bench: &RolloutBench, prompt: &str) -> empiric_schema::artifact::Digest {
     let good = bench.release(&version(prompt)).await;
     bench.promote(&good, None).await.unwrap();
-    assert_eq!((bench.exposure().await.stage, bench.exposure().await.serving), (Internal, good.clone()));
+    bench.until_exposed(|shown| shown.stage == Internal && shown.serving == good).await;
     bench.readers(&good, Internal, 20, "up").await;
     bench.until_at(rung(Reviewed, 100)).await;
     bench.reviewers(&good, Reviewed, 20, "approved").await;
     bench.until_at(rung(Direct, 50)).await;
-    assert_eq!((bench.exposure().await.stage, bench.exposure().await.traffic), (Direct, 50));
+    bench.until_exposed(|shown| (shown.stage, shown.traffic) == (Direct, 50)).await;
     bench.readers(&good, Direct, 20, "up").await;
     bench.until_at(rung(Direct, 100)).await;
     bench.readers(&good, Direct, 20, "up").await;
@@ -43,7 +43,7 @@ async fn a_version_climbs_by_what_people_judge_and_a_worse_one_is_taken_back_by_
 
     let worse = bench.release(&version("Be wrong.")).await;
     bench.promote(&worse, None).await.unwrap();
-    let on_trial = bench.exposure().await;
+    let on_trial = bench.until_exposed(|shown| shown.canary.is_some()).await;
     assert_eq!(on_trial.serving, good);
     assert_eq!(on_trial.canary.map(|canary| (canary.version, canary.percent)), Some((worse.clone(), 50)));
     bench.readers(&good, Direct, 5, "up").await;
@@ -51,7 +51,7 @@ async fn a_version_climbs_by_what_people_judge_and_a_worse_one_is_taken_back_by_
     bench.reviewers(&worse, Direct, 8, "edited").await;
     bench.until("it is taken back", |view| acts(view).contains(&RolloutAct::Demoted)).await;
     assert!(begun.elapsed().as_secs() < 10, "at once: {:?}", begun.elapsed());
-    let after = bench.exposure().await;
+    let after = bench.until_exposed(|shown| shown.canary.is_none()).await;
     assert_eq!((after.serving, after.canary, after.stage, after.traffic), (good.clone(), None, Direct, 100));
 
     let view = bench.until("a run is opened", |view| !view.runs.is_empty()).await;

@@ -148,6 +148,23 @@ impl RolloutBench {
         self.until(&rung.to_string(), at).await
     }
 
+    /// Waits until the gateway would serve so: the view tells of it a moment earlier.
+    pub async fn until_exposed(&self, wanted: impl Fn(&Exposure) -> bool) -> Exposure {
+        let found = async {
+            loop {
+                let exposure = self.exposure().await;
+                if wanted(&exposure) {
+                    return exposure;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, found).await {
+            Ok(exposure) => exposure,
+            Err(_) => panic!("never exposed as wanted: {:?}", self.exposure().await),
+        }
+    }
+
     pub async fn exposure(&self) -> Exposure {
         self.activities.database.exposure(&self.project).await.unwrap().expect("something is served")
     }
