@@ -92,7 +92,12 @@ impl RolloutBench {
         let input = RolloutInput {
             spec: self.spec(added),
             project_dir: self.folder.path().to_owned(),
-            options: RunOptions { jobs_queue: self.queue.clone(), diagnose: false, ..RunOptions::default() },
+            options: RunOptions {
+                jobs_queue: self.queue.clone(),
+                diagnose: false,
+                compare: false,
+                ..RunOptions::default()
+            },
             approver_key: self.key.public(),
             windows_per_execution,
             books: Books::begin(0),
