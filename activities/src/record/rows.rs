@@ -11,7 +11,7 @@ use empiric_schema::job::ItemResult;
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{Measurement, RunView};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::RecordError;
 
@@ -122,6 +122,7 @@ fn answer_row(run: &RunId, of: &Measurement, answer: &ItemResult) -> item_result
         reason: answer.reason.clone(),
         prompt_tokens: signed(answer.prompt_tokens),
         completion_tokens: signed(answer.completion_tokens),
+        passages: (!answer.passages.is_empty()).then(|| json!(answer.passages)),
     }
 }
 

@@ -7,7 +7,7 @@ use empiric_schema::db::entity::{decision, evaluation, item_result, iteration, j
 use empiric_schema::decision::{Decision, DecisionRecord, StopReason};
 use empiric_schema::evidence::{Interval, Verdict};
 use empiric_schema::id::{ItemId, JobKey, ModelId, RunId};
-use empiric_schema::job::Usage;
+use empiric_schema::job::{ShownPassage, Usage};
 use empiric_schema::question::{Question, QuestionAbout};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use empiric_schema::view::{Measurement, RunState, RunView, Stage};
@@ -65,7 +65,7 @@ fn answer(position: u32, passed: bool) -> ItemResult {
         passed,
         harmful: false,
         reason: if passed { String::new() } else { "it lacks `expected`".to_owned() },
-        passages: Vec::new(),
+        passages: vec![ShownPassage { chunk: position, document: "fees.md".to_owned(), score: 0.5 }],
         calls: Vec::new(),
         prompt_tokens: 40,
         completion_tokens: 5,

@@ -66,6 +66,7 @@ async fn add_run(setup: &Setup, server: &empiric_endpoint::test_server::TestServ
             reason: String::new(),
             prompt_tokens: 1,
             completion_tokens: 1,
+            passages: None,
         };
         item_result::Entity::insert(row.into_active_model()).exec_without_returning(database).await.unwrap();
     }

@@ -142,7 +142,7 @@ fn item_result(row: item_result::Model) -> ItemResult {
         passed: row.passed,
         harmful: row.harmful,
         reason: row.reason,
-        passages: Vec::new(),
+        passages: row.passages.and_then(|passages| serde_json::from_value(passages).ok()).unwrap_or_default(),
         calls: Vec::new(),
         prompt_tokens: count(row.prompt_tokens),
         completion_tokens: count(row.completion_tokens),

@@ -33,6 +33,8 @@ pub struct Model {
     pub prompt_tokens: i32,
     /// Length of the answer in tokens.
     pub completion_tokens: i32,
+    /// The passages that were shown, as in the results file; nothing in rows of before they were kept.
+    pub passages: Option<Json>,
     /// The run's row.
     #[sea_orm(belongs_to, from = "run_id", to = "id")]
     pub run: BelongsTo<super::run::Entity>,

@@ -18,6 +18,7 @@ mod m0013_drafts;
 mod m0014_feedback;
 mod m0015_api_keys;
 mod m0016_rollouts;
+mod m0017_item_result_passages;
 mod step;
 
 /// Brings a database up to this program's tables.
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_feedback::Migration),
             Box::new(m0015_api_keys::Migration),
             Box::new(m0016_rollouts::Migration),
+            Box::new(m0017_item_result_passages::Migration),
         ]
     }
 }
