@@ -145,7 +145,7 @@ fn facts(view: &RunView) -> Vec<Fact> {
     let dev = || view.measurements.iter().filter(|m| m.split == "dev");
     let first = dev().next().map(|m| score("dev at the start", m));
     let last = dev().next_back().filter(|m| m.iteration > 0).map(|m| score("dev at the end", m));
-    let test = view.measurements.iter().rfind(|m| m.split == "test").map(|m| score("locked test", m));
+    let test = candidate_on_test(view).map(|m| score("locked test", m));
     let plain = |name, value| Some(Fact { name, value, detail: String::new() });
     let facts = [
         first,
@@ -157,6 +157,15 @@ fn facts(view: &RunView) -> Vec<Fact> {
         plain("tokens", words::count(view.spend.tokens)),
     ];
     facts.into_iter().flatten().collect()
+}
+
+/// The version that met the locked test; the starting one stands beside it for comparison.
+fn candidate_on_test(view: &RunView) -> Option<&Measurement> {
+    let gate = view.decisions.iter().rev().find_map(|record| match &record.decision {
+        Decision::Gate { candidate, .. } => Some(candidate),
+        _ => None,
+    })?;
+    view.measurements.iter().rfind(|m| m.split == "test" && m.version == *gate)
 }
 
 fn score(name: &'static str, m: &Measurement) -> Fact {

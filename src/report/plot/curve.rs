@@ -111,7 +111,8 @@ fn spread<'a>(points: &[&'a Measurement], offset: f64) -> Vec<(f64, &'a Measurem
 }
 
 fn series(chart: &mut Chart<'_, '_>, points: &[(f64, &Measurement)], role: Role) -> Drawn {
-    let line = points.iter().map(|(x, m)| (*x, m.accuracy()));
+    // On the other splits the two sides of a comparison stand beside each other, and no way leads from one to the next.
+    let line = points.iter().filter(|(_, m)| m.split == "dev").map(|(x, m)| (*x, m.accuracy()));
     chart.draw_series(LineSeries::new(line, role.line()))?;
     chart.draw_series(points.iter().map(|(x, m)| {
         let (low, high) = (m.interval.low, m.interval.high);
