@@ -14,7 +14,7 @@ help: ## Say what there is
 setup: ## Check the tools and say what is missing
 	@sh scripts/setup.sh
 
-demo: setup ## Build, then run the staff-handbook example to its report (10 to 15 minutes to build, 5 to run)
+demo: setup ## Build, then run the staff-handbook example to its report (10 to 15 minutes to build, about 15 to run)
 	@echo "== building the release program (once)"
 	$(CARGO) build --release --locked
 	@echo "== running the example"
