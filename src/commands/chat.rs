@@ -64,7 +64,10 @@ async fn answer(client: &GatewayClient, question: &str, global: &Global) -> Resu
         }
     }
     match is_stream {
-        true => Ok(output::data("")),
+        true => {
+            output::data("");
+            Ok(())
+        }
         false => Err(client.refused(problem(response.status().as_u16(), &pending))),
     }
 }
