@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use empiric_gateway::keys;
 use empiric_gateway::store::Store;
-use empiric_gateway::{Budget, keys};
 use empiric_schema::db::entity::api_key;
 use empiric_schema::served::Audience;
 use serde_json::json;
@@ -33,12 +33,7 @@ async fn add(args: &AddKeyArgs, store: &Store, project: &str, global: &Global) -
     if in_use.iter().any(|key| key.name == args.name && key.revoked.is_none()) {
         return Err(CliError::Argument(format!("there is a key called `{}` already", args.name)));
     }
-    let budget = Budget {
-        tokens_per_day: args.tokens_per_day,
-        usd_per_day: args.usd_per_day,
-        requests_per_minute: args.requests_per_minute,
-    };
-    let key = keys::make(store, project, &args.name, audience(args.audience), budget).await?;
+    let key = keys::make(store, project, &args.name, audience(args.audience), args.limits.budget()).await?;
     match global.output {
         OutputFormat::Json => output::json(&json!({"name": args.name, "key": key})),
         OutputFormat::Text => output::data(&key),

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use empiric_activities::adapters::database::Database;
+use empiric_gateway::Settings;
 use empiric_gateway::store::Store;
-use empiric_gateway::{Budget, Settings};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::spec::{OnTimeout, ProjectSpec, StageName};
 
@@ -64,11 +64,7 @@ fn settings(args: &ServeArgs, spec: &ProjectSpec) -> Settings {
         queue: args.queue,
         batch: args.batch,
         concurrency: args.concurrency,
-        budget: Budget {
-            tokens_per_day: args.tokens_per_day,
-            usd_per_day: args.usd_per_day,
-            requests_per_minute: args.requests_per_minute,
-        },
+        budget: args.limits.budget(),
         is_redacting: !args.no_redaction,
         retention: args.retention,
         review_deadline: args.review_deadline,

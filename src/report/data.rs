@@ -57,7 +57,9 @@ impl ReportData {
 
 /// A version's label as the view alone knows it; its short digest where it has none.
 pub(crate) fn label_in(view: &RunView, digest: &Digest) -> String {
-    let measured = view.measurements.iter().find(|m| m.version == *digest).map(|m| &m.label);
+    let mut on_dev = view.measurements.iter().filter(|m| m.version == *digest && m.split == "dev");
+    let mut anywhere = view.measurements.iter().filter(|m| m.version == *digest);
+    let measured = on_dev.next().or_else(|| anywhere.next()).map(|m| &m.label);
     let raced = || {
         let mut all = view.iterations.iter().flat_map(|iteration| &iteration.candidates);
         all.find(|candidate| candidate.version == *digest).map(|candidate| &candidate.label)

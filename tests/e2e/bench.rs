@@ -138,7 +138,7 @@ impl Bench {
 }
 
 /// Runs a worker on a thread of its own: workflow futures cannot change threads.
-fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHandle<()>) {
+pub fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHandle<()>) {
     let handle = tokio::runtime::Handle::current();
     let (ready, started) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {

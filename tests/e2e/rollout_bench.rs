@@ -32,8 +32,9 @@ use temporalio_client::{
     Client, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions,
     WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions, WorkflowTerminateOptions,
 };
-use temporalio_sdk::{Runtime, Worker, WorkerOptions};
+use temporalio_sdk::WorkerOptions;
 
+use crate::bench::work;
 use crate::rollout_world::{Hopeless, listen};
 use crate::server;
 
@@ -361,21 +362,6 @@ pub fn rung(stage: StageName, traffic: u8) -> Rung {
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
-
-/// Runs a worker on a thread of its own: workflow futures cannot change threads.
-fn work(client: Client, options: WorkerOptions) -> (Box<dyn Fn() + Send>, JoinHandle<()>) {
-    let handle = tokio::runtime::Handle::current();
-    let (ready, started) = std::sync::mpsc::channel();
-    let thread = std::thread::spawn(move || {
-        let _entered = handle.enter();
-        let runtime = Runtime::from_current_tokio(Default::default()).unwrap();
-        let mut worker = Worker::new(&runtime, client, options).unwrap();
-        let shutdown: Box<dyn Fn() + Send> = Box::new(worker.shutdown_handle());
-        ready.send(shutdown).unwrap();
-        handle.block_on(worker.run()).unwrap();
-    });
-    (started.recv().unwrap(), thread)
 }
 
 /// Where histories are kept.

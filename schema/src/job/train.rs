@@ -70,7 +70,7 @@ pub struct Lora {
     pub alpha: f64,
     /// Share of the blocks, from the lowest, that stay as they are, in `[0, 1)` (PEFT's `layers_to_transform`
     /// names the others). Nothing flows back through those, and no activations of theirs are kept.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub frozen: f64,
 }
 
@@ -81,12 +81,8 @@ impl Lora {
     }
 }
 
-fn is_none(number: &u32) -> bool {
-    *number == 0
-}
-
-fn is_zero(number: &f64) -> bool {
-    *number == 0.0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// AdamW with warm-up and cosine decay.
@@ -119,7 +115,7 @@ pub struct Optimisation {
     #[serde(default)]
     pub look_every: u32,
     /// Looks at the dev loss in all, as far apart from each other as can be; 0 for as `look_every` says.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub looks: u32,
     /// Optimiser steps between two checkpoints; 0 for none.
     #[serde(default)]

@@ -48,7 +48,7 @@ fn unsafe_or_incomplete_text_is_refused_with_the_right_form() {
         ("file://a\nb", "control character"),
         ("pypi://package@1.0", "path inside the wheel"),
         ("pypi://package/path", "version is missing"),
-        ("pypi://--index-url@1/x", "not a package name"),
+        ("pypi://--upgrade@1/x", "not a package name"),
         ("pypi://package@>=1/x", "not an exact version"),
         ("pypi://package@1.0/../etc/passwd", "plain relative path"),
         ("npm://package", "version is missing"),
