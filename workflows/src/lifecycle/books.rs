@@ -327,7 +327,8 @@ impl Books {
     pub(super) fn stop(&mut self, reason: StopReason, now: f64) {
         let dev = self.incumbent.as_ref().map(|incumbent| incumbent.dev.clone()).unwrap_or_default();
         let mut next: Vec<String> = self.rival(&dev).into_iter().collect();
-        next.extend(next_steps(&reason, &self.spec, self.frozen.as_ref(), &dev));
+        let incumbent = self.incumbent.as_ref().map(|one| (&one.version, &one.dev));
+        next.extend(next_steps(&reason, &self.spec, self.frozen.as_ref(), incumbent));
         let why = reason.sentence();
         self.decide(Decision::Stop { reason: reason.clone(), next }, why);
         self.enter(Stage::Done, &reason.sentence());
