@@ -182,3 +182,17 @@ async fn a_baseline_that_cannot_be_measured_ends_no_run() {
     }
     bench.stop().await;
 }
+
+/// A margin asks for proof, and what was not measured was not shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalist_that_is_not_shown_to_stay_within_a_margin_is_not_promoted() {
+    let bench = Bench::start().await;
+    let mut spec = project("");
+    spec.gate.guards.latency = Some(2.0);
+    let (_, view) = bench.run_to_end(spec, Script::new(examples_help)).await;
+    let mut promotions = view.decisions.iter().filter(|one| matches!(one.decision, Decision::Promote { .. }));
+    let (verdict, why) = promotions.next().map(|one| (verdict(&one.decision), &one.why)).unwrap();
+    assert_eq!(verdict, Some(Verdict::Inconclusive));
+    assert!(why.contains("time of an answer is not shown to stay within the margin of 2"), "{why}");
+    bench.stop().await;
+}

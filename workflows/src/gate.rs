@@ -4,6 +4,7 @@ use empiric_schema::evidence::Threshold;
 use empiric_schema::evidence::{
     Alpha, CriterionEvidence, PairedCounts, PairedEvidence, PairedOutcome, Verdict,
 };
+use empiric_schema::guard::Effort;
 use empiric_schema::spec::{Bound, Criterion, Metric};
 
 use crate::evidence::bootstrap::{ResamplingPlan, clustered_mean_difference};
@@ -11,16 +12,41 @@ use crate::evidence::gate::{SuperiorityRule, all_must_pass, judge_criterion, jud
 use crate::evidence::sequential::EProcess;
 use crate::race::{count, proportion};
 
+pub mod guards;
+
 /// A version's grades on a set of items, one character an item.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grades {
     /// `1` passed.
     pub passed: String,
     /// `1` harmful.
     pub harmful: String,
+    /// `1` declined although there is an answer; empty where nobody looked.
+    pub abstained: String,
+    /// What the answers cost.
+    pub effort: Effort,
 }
 
 impl Grades {
+    /// Takes more grades behind these.
+    pub fn extend(&mut self, more: &Self) {
+        self.passed.push_str(&more.passed);
+        self.harmful.push_str(&more.harmful);
+        self.abstained.push_str(&more.abstained);
+        self.effort = self.effort.plus(more.effort);
+    }
+
+    /// The grades at these positions, with the effort of all.
+    pub fn at(&self, positions: &[u32]) -> Self {
+        let at = |grades: &str| select(grades, positions);
+        Self {
+            passed: at(&self.passed),
+            harmful: at(&self.harmful),
+            abstained: at(&self.abstained),
+            effort: self.effort,
+        }
+    }
+
     /// Items graded.
     pub fn n(&self) -> u32 {
         self.passed.len() as u32
@@ -131,15 +157,6 @@ pub fn outlook(incumbent: &str, candidate: &str, left: u64, alpha: Alpha) -> Out
         Verdict::Fail => Outlook::Worse,
         Verdict::Pass | Verdict::Inconclusive => Outlook::Open,
     }
-}
-
-/// Whether a candidate is shown to do more harm than the incumbent on the same items.
-///
-/// A guard, not a promise: the locked test says whether harm is low enough. Here it only keeps out what is
-/// clearly worse, since few items cannot show that nothing got worse.
-pub fn is_more_harmful(incumbent: &str, candidate: &str, alpha: Alpha) -> bool {
-    // A win here is an item on which only the candidate does harm.
-    compare(incumbent, candidate, alpha).verdict == Verdict::Pass
 }
 
 /// How the candidate fared on each item that both answered.

@@ -53,7 +53,9 @@ fn after_a_plateau(
         ));
     }
     if !spec.improve.techniques.contains(&Technique::FineTune) && (reads || accuracy >= KNOWS_NOTHING) {
-        advice.push("`fine_tune` in `improve.techniques`: the model has what it needs and says it badly".to_owned());
+        advice.push(
+            "`fine_tune` in `improve.techniques`: the model has what it needs and says it badly".to_owned(),
+        );
     }
     if learned {
         advice.push(

@@ -220,6 +220,8 @@ impl Books {
             incumbent: incumbent.version.clone(),
             incumbent_passed: incumbent.dev.passed.clone(),
             incumbent_harmful: incumbent.dev.harmful.clone(),
+            incumbent_abstained: incumbent.dev.abstained.clone(),
+            incumbent_effort: incumbent.dev.effort,
             tried: self.tried.clone(),
             remaining: self.budget.remaining(),
             options: input.options.clone(),
@@ -269,7 +271,12 @@ impl Books {
         }
         self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
         if let (Verdict::Pass, Some(finalist), Some(label)) = (outcome.verdict, outcome.finalist, label) {
-            let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
+            let dev = Grades {
+                passed: outcome.finalist_passed,
+                harmful: outcome.finalist_harmful,
+                abstained: outcome.finalist_abstained,
+                effort: outcome.finalist_effort,
+            };
             self.promote(technique, finalist, label, dev, outcome.finalist_results);
         }
         let nothing_raced = outcome.race.is_empty() && outcome.stopped_by.is_none() && self.problem.is_none();

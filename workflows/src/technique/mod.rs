@@ -5,6 +5,7 @@ mod fine_tune;
 mod model;
 mod prompt;
 mod rag;
+mod reflect;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -103,7 +104,7 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
 /// What a technique wants next, given what it has built in this iteration.
 pub fn plan(technique: Technique, setting: &Setting<'_>, built: &Built) -> Plan {
     match technique {
-        Technique::Prompt => Plan::Race(prompt::propose(setting)),
+        Technique::Prompt => prompt::plan(setting, built),
         Technique::Tools => Plan::Race(tools::propose(setting)),
         Technique::Rag => rag::plan(setting, built),
         Technique::FineTune => fine_tune::plan(setting, built),
