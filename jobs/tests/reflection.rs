@@ -49,7 +49,7 @@ impl Job {
             parents: vec![Parent { prompt, results }],
             items,
             proposals: 2,
-            failures: 3,
+            failures: 2,
             max_tokens: 100,
             most_tokens,
         };
