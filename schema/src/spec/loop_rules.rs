@@ -74,6 +74,10 @@ pub struct GuardsSpec {
     /// Rise of the share of questions that are declined although the data has an answer, in `[0, 1)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abstention_rate: Option<f64>,
+    /// Fall of the share of right answers that a distilled model is allowed, in `[0, 1)`. Default: 0.05. It is
+    /// promoted for costing less, and not for answering better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// Seconds of an answer as a multiple of the incumbent's, at least 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<f64>,

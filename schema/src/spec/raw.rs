@@ -344,6 +344,9 @@ pub(super) struct RawGuards {
     /// Rise of the share of questions that are declined although the data has an answer.
     #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
     pub(super) abstention_rate: Option<f64>,
+    /// Fall of the share of right answers that a distilled model is allowed.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1, "default" = 0.05))]
+    pub(super) accuracy: Option<f64>,
     /// Seconds of an answer as a multiple of the incumbent's.
     #[schemars(range(min = 1))]
     pub(super) latency: Option<f64>,

@@ -3,6 +3,7 @@
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::evidence::{PairedEvidence, Verdict};
 use empiric_schema::guard::GuardEvidence;
+use empiric_schema::spec::Technique;
 use empiric_schema::view::Standing;
 
 use super::{Effects, Work, alpha};
@@ -66,7 +67,8 @@ impl Work<'_> {
 
     fn outlook(&self, passed: &str) -> Outlook {
         let left = self.confirm.len() - passed.len().min(self.confirm.len());
-        if left == 0 {
+        // What ends early here could only not be better, and a distilled model need not be.
+        if left == 0 || self.input.technique == Technique::Distil {
             return Outlook::Open;
         }
         let incumbent = select(&self.input.incumbent_passed, &self.confirm[..passed.len()]);
@@ -78,7 +80,11 @@ impl Work<'_> {
         let alpha = alpha(self.input);
         let incumbent = self.incumbent().at(&self.confirm);
         let clusters: Vec<u32> = self.confirm.iter().filter_map(|&position| self.cluster(position)).collect();
+        let margin = self.input.spec.gate.guards.accuracy;
         let mut evidence = match clusters.len() == self.confirm.len() {
+            _ if self.input.technique == Technique::Distil => {
+                gate::compare_distilled(&incumbent, confirmed, margin, alpha)
+            }
             true => gate::compare_clusters(
                 &incumbent.passed,
                 &confirmed.passed,

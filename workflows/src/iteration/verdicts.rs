@@ -5,6 +5,7 @@ use empiric_schema::contract::Record;
 use empiric_schema::decision::{Decision, DecisionRecord};
 use empiric_schema::evidence::{PairedEvidence, Verdict};
 use empiric_schema::guard::GuardEvidence;
+use empiric_schema::spec::Technique;
 use empiric_schema::view::Standing;
 
 use super::{Work, version_row};
@@ -73,6 +74,7 @@ impl Work<'_> {
         let label = self.race.label(finalist);
         let why = match guarded(label, &guards) {
             Some(why) => why,
+            None if self.input.technique == Technique::Distil => distilled_sentence(label, &evidence),
             None => promotion_sentence(label, &evidence) + early(outlook),
         };
         let decision = Decision::Promote {
@@ -121,6 +123,25 @@ fn early(outlook: Outlook) -> &'static str {
         Outlook::Worse => "; the e-process shows it before all items are answered, and the rest is saved",
         Outlook::Hopeless => "; wins on all other items would not change that, and the rest is saved",
     }
+}
+
+fn distilled_sentence(label: &str, evidence: &PairedEvidence) -> String {
+    let says = match evidence.verdict {
+        Verdict::Pass => "it costs less and becomes the incumbent",
+        Verdict::Fail => "it loses more than the margin, and the incumbent stays",
+        Verdict::Inconclusive => {
+            "that it costs less and stays within the margin is not shown, and the incumbent stays"
+        }
+    };
+    let counts = evidence.counts;
+    format!(
+        "on {} items that did not choose it, {label} repairs {} and breaks {}, at most {:.1} points lost at alpha {}: {says}",
+        counts.total(),
+        counts.wins,
+        counts.losses,
+        (-evidence.gain.low * 100.0).max(0.0),
+        evidence.alpha.get()
+    )
 }
 
 fn promotion_sentence(label: &str, evidence: &PairedEvidence) -> String {

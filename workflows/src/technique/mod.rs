@@ -1,6 +1,7 @@
 //! Techniques: pure functions from an incumbent and its failures to candidates. One file each, with the same
 //! skeleton: `missing` says why it cannot be used here, `plan` what it builds first and what races then.
 
+pub mod distil;
 mod fine_tune;
 mod model;
 mod prompt;
@@ -81,9 +82,12 @@ pub fn unavailable(technique: Technique) -> Option<&'static str> {
         Technique::Baseline => Some("a baseline is measured beside the system, it does not replace it"),
         Technique::Preference => Some("preference tuning is not built in this version of Empiric"),
         Technique::Pretrain => Some("pretraining is not built in this version of Empiric"),
-        Technique::Prompt | Technique::Tools | Technique::Rag | Technique::FineTune | Technique::Model => {
-            None
-        }
+        Technique::Prompt
+        | Technique::Tools
+        | Technique::Rag
+        | Technique::FineTune
+        | Technique::Model
+        | Technique::Distil => None,
     }
 }
 
@@ -95,6 +99,7 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
         Technique::Rag => rag::missing(setting),
         Technique::FineTune => fine_tune::missing(setting),
         Technique::Model => model::missing(setting),
+        Technique::Distil => distil::missing(setting),
         Technique::Baseline | Technique::Preference | Technique::Pretrain => {
             unavailable(technique).map(str::to_owned)
         }
@@ -109,6 +114,7 @@ pub fn plan(technique: Technique, setting: &Setting<'_>, built: &Built) -> Plan 
         Technique::Rag => rag::plan(setting, built),
         Technique::FineTune => fine_tune::plan(setting, built),
         Technique::Model => Plan::Race(model::propose(setting)),
+        Technique::Distil => distil::plan(setting, built),
         Technique::Baseline | Technique::Preference | Technique::Pretrain => Plan::Race(Vec::new()),
     }
 }

@@ -299,6 +299,23 @@ fn other_models_come_smallest_first_without_the_adapter() {
 }
 
 #[test]
+fn the_first_model_learns_the_right_answers_of_the_one_that_serves_now() {
+    let mut fixture = Fixture::new().with_passages();
+    assert!(missing(Technique::Distil, &fixture.setting()).unwrap().contains("no larger one"));
+    let (_, larger) = fixture.play(Technique::Model);
+    fixture.incumbent = larger[0].version.clone();
+    assert_eq!(missing(Technique::Distil, &fixture.setting()), None);
+    let (stages, candidates) = fixture.play(Technique::Distil);
+    let expected: [&[&str]; 4] =
+        [&["teacher"], &["chats-12", "chats-100"], &["lora-12-0.0005", "lora-12-0.001"], &["lora-100-0.001"]];
+    assert_eq!(stages, expected);
+    let [student] = candidates.as_slice() else { panic!("{candidates:?}") };
+    assert_eq!(student.version.model.id().as_str(), "small");
+    assert!(student.version.adapter.is_some() && student.version.retrieval.is_some());
+    assert_eq!(student.change, "LoRA on 100 % of train at rate 0.001 on the answers of `larger`");
+}
+
+#[test]
 fn tools_are_told_in_words_and_not_twice() {
     let mut fixture = Fixture::new().with_passages();
     let (_, candidates) = fixture.play(Technique::Tools);

@@ -30,8 +30,8 @@ pub(super) fn gate(raw: RawGate) -> GateSpec {
 }
 
 fn guards(raw: RawGuards) -> GuardsSpec {
-    let RawGuards { harm_rate, abstention_rate, latency, cost } = raw;
-    GuardsSpec { harm_rate, abstention_rate, latency, cost }
+    let RawGuards { harm_rate, abstention_rate, accuracy, latency, cost } = raw;
+    GuardsSpec { harm_rate, abstention_rate, accuracy, latency, cost }
 }
 
 impl Checker<'_> {
@@ -104,6 +104,8 @@ impl Checker<'_> {
             let (missing, expected) = match technique {
                 Technique::Rag => (no_documents, "`documents:` in `data`"),
                 Technique::Pretrain => (no_documents, "`documents:` in `data`"),
+                Technique::Distil if no_train => (true, "`train:` in `data`"),
+                Technique::Distil => (one_model, "a second entry in `models`"),
                 Technique::FineTune => (no_train, "`train:` in `data`"),
                 Technique::Baseline if no_train => (true, "`train:` in `data`"),
                 Technique::Baseline => (!has_embedder, "an `embedder`"),
