@@ -11,7 +11,9 @@ mod live;
 mod output;
 mod place;
 mod report;
+mod rollout;
 mod serving;
+mod steering;
 mod telemetry;
 mod temporal;
 

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use empiric_activities::adapters::artifact_store::{ArtifactStore, StoreError};
 use empiric_activities::adapters::durable;
+use empiric_gateway::steer::Steering;
 use empiric_gateway::{Bound, FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind};
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::version::SystemVersion;
 
+use crate::cli::TemporalArgs;
 use crate::error::CliError;
 use crate::place::{self, Place};
+use crate::steering::Steersman;
 
 /// Name of the file in the state folder that says where the gateway is.
 const ADDRESS_FILE: &str = "gateway.url";
@@ -47,7 +50,12 @@ impl StoredFiles {
 }
 
 /// Opens a gateway over the state folder and takes its address.
-pub async fn open(place: &Place, settings: Settings, listen: SocketAddr) -> Result<Bound, CliError> {
+pub async fn open(
+    temporal: &TemporalArgs,
+    place: &Place,
+    settings: Settings,
+    listen: SocketAddr,
+) -> Result<Bound, CliError> {
     let folder = place.state.join("serving");
     place::make(&folder)?;
     let database = place.database().await?;
@@ -55,6 +63,7 @@ pub async fn open(place: &Place, settings: Settings, listen: SocketAddr) -> Resu
         database: database.connection().clone(),
         files: Arc::new(StoredFiles { store: place.store()?, folder }),
         seal: Seal::open(&place.state.join("review.key"))?,
+        steering: Steersman::new(temporal, place).await?.map(|one| Arc::new(one) as Arc<dyn Steering>),
         settings,
     };
     Ok(bind(Gateway::open(parts).await?, listen).await?)

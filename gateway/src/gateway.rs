@@ -14,6 +14,7 @@ use crate::seal::Seal;
 use crate::serving::{Served, VersionFiles};
 use crate::sessions::Sessions;
 use crate::settings::{Parts, Settings};
+use crate::steer::Steering;
 use crate::store::{Store, Writer};
 
 /// A gateway: what answers, and everything that is needed to. Cheap to clone.
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Writer,
     pub(crate) files: Arc<dyn VersionFiles>,
     pub(crate) seal: Seal,
+    pub(crate) steering: Option<Arc<dyn Steering>>,
     pub(crate) ledger: Ledger,
     pub(crate) redactor: Redactor,
     pub(crate) sessions: Sessions,
@@ -65,6 +67,7 @@ impl Gateway {
             writer,
             files: parts.files,
             seal: parts.seal,
+            steering: parts.steering,
             ledger: Ledger::default(),
             sessions: Sessions::default(),
             templates: Templates::new()?,

@@ -21,6 +21,7 @@ mod server;
 mod serving;
 mod sessions;
 mod settings;
+pub mod steer;
 pub mod store;
 pub mod sweep;
 

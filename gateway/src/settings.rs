@@ -8,6 +8,7 @@ use sea_orm::DatabaseConnection;
 
 use crate::seal::Seal;
 use crate::serving::VersionFiles;
+use crate::steer::Steering;
 
 /// What a gateway works with.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Parts {
     pub files: Arc<dyn VersionFiles>,
     /// Signs decisions about drafts.
     pub seal: Seal,
+    /// Steers the rollout for the pages; without it they only show.
+    pub steering: Option<Arc<dyn Steering>>,
     /// How it behaves.
     pub settings: Settings,
 }

@@ -12,6 +12,7 @@ use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::errors::WorkflowStartError;
 use temporalio_client::{Client, WorkflowStartOptions};
 
+use super::answer::who;
 use crate::cli::{Global, OutputFormat};
 use crate::compose::Session;
 use crate::error::CliError;
@@ -55,6 +56,7 @@ pub(super) async fn submit(
             earlier_looks: earlier_looks.clone(),
             joined: Vec::new(),
             start: None,
+            by: who(None).ok(),
         };
         let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
         match client.start_workflow(Lifecycle::run, input, start).await {
@@ -83,7 +85,7 @@ fn prefix(spec: &ProjectSpec) -> String {
 }
 
 /// Durations that tests shorten.
-pub(super) fn options() -> RunOptions {
+pub(crate) fn options() -> RunOptions {
     let seconds = std::env::var("EMPIRIC_HEARTBEAT_SECONDS").ok().and_then(|text| text.parse().ok());
     let defaults = RunOptions::default();
     RunOptions { heartbeat_seconds: seconds.unwrap_or(defaults.heartbeat_seconds), ..defaults }

@@ -7,16 +7,16 @@ use serde_json::Value;
 use crate::process::{Project, empiric};
 use crate::rollout_bench::version;
 
-fn ask(project: &Project, arguments: &[&str]) -> Output {
+pub fn ask(project: &Project, arguments: &[&str]) -> Output {
     empiric().arg("-C").arg(project.path()).args(arguments).output().expect("empiric starts")
 }
 
-fn json(output: &Output) -> Value {
+pub fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-fn staged() -> Project {
+pub fn staged() -> Project {
     let project = Project::new();
     let path = project.path().join("project.yaml");
     let text = std::fs::read_to_string(&path).expect("the project file");

@@ -19,7 +19,7 @@ use empiric_schema::db::entity::{draft, feedback};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
-use empiric_schema::spec::{ProjectSpec, StageName};
+use empiric_schema::spec::{Approver, ProjectSpec, StageName};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
@@ -90,8 +90,12 @@ impl RolloutBench {
 
     /// Begins the rollout; `added` are lines of the spec.
     pub async fn begin(&self, added: &str, windows_per_execution: u32) {
+        self.begin_with(self.spec(added), windows_per_execution).await;
+    }
+
+    async fn begin_with(&self, spec: ProjectSpec, windows_per_execution: u32) {
         let input = RolloutInput {
-            spec: self.spec(added),
+            spec,
             project_dir: self.folder.path().to_owned(),
             options: RunOptions {
                 jobs_queue: self.queue.clone(),
@@ -110,6 +114,13 @@ impl RolloutBench {
 
     pub async fn begin_plain(&self) {
         self.begin("", WINDOWS_PER_EXECUTION).await;
+    }
+
+    /// Who asks for a release does not approve it.
+    pub async fn begin_other(&self) {
+        let mut spec = self.spec("");
+        spec.deploy.as_mut().expect("stages").approver = Approver::Other;
+        self.begin_with(spec, WINDOWS_PER_EXECUTION).await;
     }
 
     fn spec(&self, added: &str) -> ProjectSpec {
@@ -211,7 +222,16 @@ impl RolloutBench {
     }
 
     pub async fn demote(&self) -> Result<(), WorkflowUpdateError> {
-        let given = GivenDemotion { by: "bob".to_owned(), note: "wrong opening hours".to_owned() };
+        self.step_back(None).await
+    }
+
+    pub async fn demote_as_looked_at(&self, nonce: &str) -> Result<(), WorkflowUpdateError> {
+        self.step_back(Some(nonce.to_owned())).await
+    }
+
+    async fn step_back(&self, nonce: Option<String>) -> Result<(), WorkflowUpdateError> {
+        let (by, note) = ("bob".to_owned(), "wrong opening hours".to_owned());
+        let given = GivenDemotion { by, note, nonce };
         let options = WorkflowExecuteUpdateOptions::default();
         self.handle().execute_update(Rollout::demote, given, options).await.map(|_| ())
     }

@@ -39,7 +39,8 @@ pub async fn run(model: &str) {
     expose(&database, &versions[0].digest(), 1).await;
     let settings = Settings { queue: 4096, concurrency: 32, ..Settings::new(PROJECT) };
     let seal = Seal::open(&folder.path().join("seal")).expect("a key");
-    let parts = Parts { database: database.clone(), files: Arc::new(NoFiles), seal, settings };
+    let parts =
+        Parts { database: database.clone(), files: Arc::new(NoFiles), seal, steering: None, settings };
     let gateway = Gateway::open(parts).await.expect("a gateway");
     let bound = bind(gateway, "127.0.0.1:0".parse().expect("an address")).await.expect("a free port");
     println!("http://{}/v1", bound.address());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use empiric_endpoint::test_server::{Answer, Request, TestServer};
+use empiric_gateway::steer::Steering;
 use empiric_gateway::store::Store;
 use empiric_gateway::{FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind, keys};
 use empiric_schema::artifact::{ArtifactRef, Digest};
@@ -55,6 +56,7 @@ pub struct Setup {
     pub folder: TempDir,
     pub database: DatabaseConnection,
     pub files: Files,
+    pub steering: Option<Arc<dyn Steering>>,
     pub settings: Settings,
 }
 
@@ -66,7 +68,7 @@ impl Setup {
         Migrator::up(&database, None).await.unwrap();
         let (poll, grace) = (Duration::from_millis(50), Duration::from_secs(1));
         let settings = Settings { poll, grace, ..Settings::new(PROJECT) };
-        Self { folder, database, files: Files::default(), settings }
+        Self { folder, database, files: Files::default(), steering: None, settings }
     }
 
     /// Makes a version known.
@@ -92,6 +94,7 @@ impl Setup {
             database: self.database.clone(),
             files: Arc::new(self.files),
             seal: Seal::open(&self.folder.path().join("seal.key")).unwrap(),
+            steering: self.steering,
             settings: self.settings,
         };
         let gateway = Gateway::open(parts).await.unwrap();

@@ -7,4 +7,5 @@ mod pages;
 mod real_model;
 mod review;
 mod security;
+mod steering;
 mod switching;

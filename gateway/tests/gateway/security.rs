@@ -16,6 +16,7 @@ async fn other_machines_are_not_listened_to_without_keys() {
         database: setup.database.clone(),
         files: std::sync::Arc::new(Files::default()),
         seal: Seal::open(&setup.folder.path().join("seal")).unwrap(),
+        steering: None,
         settings: setup.settings.clone(),
     };
     let everywhere = "0.0.0.0:0".parse().unwrap();

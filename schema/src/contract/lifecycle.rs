@@ -29,6 +29,9 @@ pub struct LifecycleInput {
     /// The version to start from in place of the spec's system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<SystemVersion>,
+    /// Who started it, where that was a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Items that came home from production.

@@ -190,11 +190,15 @@ mod messages {
     }
 
     /// Input of the update `demote`. Stepping back needs a name and no signature: it must be easy.
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     pub struct GivenDemotion {
         /// Who says so; not empty.
         pub by: String,
         /// The reason; may be empty.
         pub note: String,
+        /// The nonce of the view that was looked at, so that two people who press one button step back once;
+        /// `None` steps back from whatever stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub nonce: Option<String>,
     }
 }

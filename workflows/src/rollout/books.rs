@@ -185,8 +185,13 @@ impl Books {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn check_answer(&self, claim: &ReleaseClaim, approved: Approved) -> Result<(), OrderError> {
-        orders::answered(&self.state, claim, approved).map(|_| ())
+    pub(super) fn check_answer(
+        &self,
+        rules: &Rules,
+        claim: &ReleaseClaim,
+        approved: Approved,
+    ) -> Result<(), OrderError> {
+        orders::answered(rules, &self.state, claim, approved).map(|_| ())
     }
 
     /// A person says yes.
@@ -194,7 +199,7 @@ impl Books {
     /// # Errors
     /// As [`Books::check_answer`].
     pub fn approve(&mut self, rules: &Rules, claim: &ReleaseClaim, now: f64) -> Result<(), OrderError> {
-        let to = orders::answered(&self.state, claim, Approved::Yes)?.to;
+        let to = orders::answered(rules, &self.state, claim, Approved::Yes)?.to;
         let before = self.state.subject.clone();
         let place = rules.place(to).unwrap_or(0);
         orders::promote(&mut self.state, claim, place, now);
@@ -207,7 +212,7 @@ impl Books {
     /// # Errors
     /// As [`Books::check_answer`].
     pub fn reject(&mut self, rules: &Rules, claim: &ReleaseClaim, now: f64) -> Result<(), OrderError> {
-        orders::answered(&self.state, claim, Approved::No)?;
+        orders::answered(rules, &self.state, claim, Approved::No)?;
         let before = self.state.subject.clone();
         orders::decline(&mut self.state, now);
         self.enter(rules, before.as_ref(), spoken(RolloutAct::Declined, claim, "said no", ""), now);

@@ -100,7 +100,7 @@ impl Rollout {
     #[update_validator(approve)]
     fn validate_approve(&self, _ctx: &WorkflowContextView, signed: &SignedClaim) -> Result<(), Refusal> {
         self.verify(signed)?;
-        Ok(self.books.check_answer(&signed.claim, Approved::Yes)?)
+        Ok(self.books.check_answer(known(&self.rules)?, &signed.claim, Approved::Yes)?)
     }
 
     /// A person says that more people may see the version.
@@ -115,7 +115,7 @@ impl Rollout {
     #[update_validator(reject)]
     fn validate_reject(&self, _ctx: &WorkflowContextView, signed: &SignedClaim) -> Result<(), Refusal> {
         self.verify(signed)?;
-        Ok(self.books.check_answer(&signed.claim, Approved::No)?)
+        Ok(self.books.check_answer(known(&self.rules)?, &signed.claim, Approved::No)?)
     }
 
     /// A person says that the version stays where it is.
@@ -144,6 +144,7 @@ impl Rollout {
 
     #[update_validator(demote)]
     fn validate_demote(&self, _ctx: &WorkflowContextView, given: &GivenDemotion) -> Result<(), Refusal> {
+        self.is_fresh(given)?;
         Ok(self.books.check_demote(known(&self.rules)?, given)?)
     }
 
@@ -153,6 +154,7 @@ impl Rollout {
         ctx: &mut WorkflowContext<Self>,
         given: GivenDemotion,
     ) -> Result<Option<RolloutView>, Refusal> {
+        ctx.state(|state| state.is_fresh(&given))?;
         Self::ordered(ctx, |books, rules, now| books.demote(rules, &given, now)).await
     }
 }
@@ -162,6 +164,12 @@ impl Rollout {
     pub(super) fn shown(&self) -> Option<RolloutView> {
         let rules = self.rules.as_ref().ok()?;
         Some(self.books.view(rules, &self.input.spec.name, self.updated))
+    }
+
+    /// A demotion that names what was looked at is about that alone.
+    fn is_fresh(&self, given: &GivenDemotion) -> Result<(), OrderError> {
+        let now = approval::nonce(&self.input.spec.name, self.books.state.revision);
+        given.nonce.as_ref().filter(|looked_at| **looked_at != now).map_or(Ok(()), |_| Err(OrderError::Stale))
     }
 
     fn verify(&self, signed: &SignedClaim) -> Result<(), ClaimError> {

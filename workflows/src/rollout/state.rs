@@ -41,6 +41,9 @@ pub struct Subject {
     pub has_fallen: bool,
     /// Whether it was said that it fails where nothing is left to step back to.
     pub is_stuck: bool,
+    /// Who asked for its release: who brought it, or started the run that found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
 }
 
 impl Subject {
@@ -55,12 +58,14 @@ impl Subject {
             stream: PromiseStream::default(),
             has_fallen: false,
             is_stuck: false,
+            requester: None,
         }
     }
 
     /// The same version somewhere else, with nothing judged yet.
     pub fn moved(&self, place: usize, since: f64) -> Self {
-        Self { has_fallen: self.has_fallen, ..Self::at(self.version.clone(), place, since) }
+        let (has_fallen, requester) = (self.has_fallen, self.requester.clone());
+        Self { has_fallen, requester, ..Self::at(self.version.clone(), place, since) }
     }
 
     /// What its judged answers say of the promise.

@@ -4,7 +4,7 @@ use empiric_schema::artifact::Digest;
 use empiric_schema::contract::{Cursor, GivenDemotion, Observed, ReleaseClaim};
 use empiric_schema::evidence::{Alpha, Verdict};
 use empiric_schema::rollout::{Judged, RolloutAct, Rung, Traffic, Window};
-use empiric_schema::spec::{Feedback, MonitorSpec, StageName};
+use empiric_schema::spec::{Approver, Feedback, MonitorSpec, StageName};
 use proptest::prelude::*;
 
 use super::*;
@@ -24,6 +24,7 @@ fn rules() -> Rules {
         monitor: MonitorSpec { feedback: Feedback::Join, ..MonitorSpec::default() },
         alpha: Alpha::FIVE_PERCENT,
         asks: false,
+        approver: Approver::Anyone,
     }
 }
 
@@ -169,7 +170,7 @@ fn what_people_cannot_do_is_said_in_words() {
     let rules = rules();
     let mut books = books(standing(0, 0, 0));
     let told = |error: OrderError| error.to_string();
-    let demotion = GivenDemotion { by: "ada".to_owned(), note: String::new() };
+    let demotion = GivenDemotion { by: "ada".to_owned(), ..GivenDemotion::default() };
     assert!(told(books.demote(&rules, &demotion, 1.0).unwrap_err()).contains("nothing to step back to"));
     let nobody = GivenDemotion { by: " ".to_owned(), ..demotion };
     assert_eq!(books.demote(&rules, &nobody, 1.0), Err(OrderError::Nameless));
@@ -183,6 +184,29 @@ fn what_people_cannot_do_is_said_in_words() {
         books.promote(&rules, &claim("new", None, false), 1.0),
         Err(OrderError::Contrary { .. })
     ));
+}
+
+#[test]
+fn who_asked_for_a_release_does_not_approve_it_where_the_spec_says_so() {
+    let rules = Rules { approver: Approver::Other, asks: true, ..rules() };
+    let by = |who: &str, claim: ReleaseClaim| ReleaseClaim { by: who.to_owned(), ..claim };
+    let mut books = Books::begin(0);
+    let at_once = by("bob", claim("new", Some(rules.rung(1)), true));
+    let refused = books.promote(&rules, &at_once, 1.0).unwrap_err().to_string();
+    assert!(refused.contains("begins at internal, and somebody else than bob"), "{refused}");
+    books.promote(&rules, &by("ada", claim("new", None, true)), 1.0).unwrap();
+    let own = books.promote(&rules, &by(" Ada", claim("new", None, true)), 2.0).unwrap_err().to_string();
+    assert!(own.contains("asked for the release of") && own.contains("`approver: other`"), "{own}");
+    books.observe(&rules, &seen(0, 30), 3.0);
+    let yes = |who: &str| by(who, claim("new", Some(rules.rung(1)), true));
+    let own = books.approve(&rules, &yes("ada"), 4.0).unwrap_err();
+    assert!(matches!(own, OrderError::OwnRequest { .. }), "{own}");
+    books.approve(&rules, &yes("bob"), 4.0).unwrap();
+    let back = GivenDemotion { by: "ada".to_owned(), ..GivenDemotion::default() };
+    books.demote(&rules, &back, 5.0).unwrap();
+    let again = books.promote(&rules, &by("ada", claim("new", None, true)), 6.0);
+    assert!(matches!(again, Err(OrderError::OwnRequest { .. })), "stepping back forgets nothing: {again:?}");
+    assert_eq!(rules.entry(Some(&version("good"))), 0, "one person's word shows no user a successor");
 }
 
 #[test]
@@ -244,7 +268,7 @@ fn happen(books: &mut Books, rules: &Rules, event: &Event, now: f64) {
         Event::Approve => books.approve(rules, &answer(true), now),
         Event::Reject => books.reject(rules, &answer(false), now),
         Event::Demote => {
-            books.demote(rules, &GivenDemotion { by: "bob".to_owned(), note: String::new() }, now)
+            books.demote(rules, &GivenDemotion { by: "bob".to_owned(), ..GivenDemotion::default() }, now)
         }
     };
 }

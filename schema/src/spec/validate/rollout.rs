@@ -3,11 +3,17 @@
 use super::Checker;
 use crate::spec::diagnostic::ErrorCode;
 use crate::spec::raw::{RawDeploy, RawMonitor, RawStage};
-use crate::spec::rollout::{Approve, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
+use crate::spec::rollout::{Approve, Approver, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
 
 impl Checker<'_> {
     pub(super) fn deploy(&mut self, raw: RawDeploy) -> Option<DeploySpec> {
-        let raw = raw.stages?;
+        let approver = raw.approver.unwrap_or_default();
+        let stages = self.stages(raw.stages?)?;
+        self.begins_unseen(approver, &stages);
+        Some(DeploySpec { stages, approver })
+    }
+
+    fn stages(&mut self, raw: Vec<Option<RawStage>>) -> Option<Vec<StageSpec>> {
         let count = raw.len();
         let mut stages: Vec<StageSpec> = Vec::new();
         for (at, stage) in raw.into_iter().enumerate() {
@@ -19,7 +25,18 @@ impl Checker<'_> {
             }
             stages.push(stage);
         }
-        (stages.len() == count).then_some(DeploySpec { stages })
+        (stages.len() == count).then_some(stages)
+    }
+
+    /// A version waits for its approver where no user sees it.
+    fn begins_unseen(&mut self, approver: Approver, stages: &[StageSpec]) {
+        let first = stages.first().map(|stage| stage.name);
+        if approver == Approver::Other && first.is_some_and(|first| first != StageName::Internal) {
+            let message =
+                "with `approver: other` a version waits where no user sees it, and there is no such stage";
+            let problem = self.problem(ErrorCode::Stages, "/deploy/approver", message);
+            self.report(problem.expected("the stage `internal` first, or `approver: anyone`"));
+        }
     }
 
     fn wrong_order(&mut self, at: usize, before: StageName, after: StageName) {
