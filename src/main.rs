@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod compose;
+mod courier;
 mod error;
 mod follow;
 mod gateway_client;

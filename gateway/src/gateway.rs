@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
+use crate::callback::Courier;
 use crate::clock::{self, DAY};
 use crate::error::GatewayError;
 use crate::keys::Keys;
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Writer,
     pub(crate) files: Arc<dyn VersionFiles>,
     pub(crate) seal: Seal,
+    pub(crate) courier: Option<Arc<dyn Courier>>,
     pub(crate) steering: Option<Arc<dyn Steering>>,
     pub(crate) ledger: Ledger,
     pub(crate) redactor: Redactor,
@@ -67,6 +69,7 @@ impl Gateway {
             writer,
             files: parts.files,
             seal: parts.seal,
+            courier: parts.courier,
             steering: parts.steering,
             ledger: Ledger::default(),
             sessions: Sessions::default(),

@@ -24,7 +24,7 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     let spec = place.spec()?;
     let session = Session::join(&global.temporal, place).await?;
     let database = place.database().await?;
-    let run = submit(&session.client, place, &spec, &database).await?;
+    let run = submit(&session.client, place, &spec, &database, options()).await?;
     match global.output {
         OutputFormat::Json => output::json(&serde_json::json!({"run": run})),
         OutputFormat::Text => output::data(run.as_str()),
@@ -42,6 +42,7 @@ pub(super) async fn submit(
     place: &Place,
     spec: &ProjectSpec,
     database: &Database,
+    options: RunOptions,
 ) -> Result<RunId, CliError> {
     let runs = database.list_runs(Some(&spec.name)).await?;
     let mut number = runs.len() + 1;
@@ -52,7 +53,7 @@ pub(super) async fn submit(
             run: run.clone(),
             project_dir: place.project.clone(),
             spec: spec.clone(),
-            options: options(),
+            options: options.clone(),
             earlier_looks: earlier_looks.clone(),
             joined: Vec::new(),
             start: None,

@@ -24,6 +24,7 @@ fn kinds(view: &RunView) -> Vec<&'static str> {
         Decision::Promote { .. } => "promote",
         Decision::Gate { .. } => "gate",
         Decision::Answered { .. } => "answered",
+        Decision::RollOut { .. } => "rolled out",
         Decision::Stop { .. } => "stop",
     };
     view.decisions.iter().map(|record| kind(&record.decision)).collect()

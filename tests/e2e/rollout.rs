@@ -165,6 +165,27 @@ async fn who_brought_a_version_does_not_approve_it_where_the_spec_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_offers_begins_when_its_turn_comes_and_only_with_the_projects_key() {
+    let bench = RolloutBench::start().await;
+    bench.begin_plain().await;
+    let [first, second] = [bench.release(&version("One.")).await, bench.release(&version("Two.")).await];
+    let mut forged = bench.offer(&first);
+    forged.offer.version = second.clone();
+    bench.signal(forged).await;
+    bench.signal(bench.offer(&first)).await;
+    let shown = bench.until_exposed(|shown| shown.serving == first).await;
+    assert_eq!(shown.stage, Internal, "the forged one was not heard");
+    bench.signal(bench.offer(&second)).await;
+    bench.until("it waits", |view| acts(view).contains(&RolloutAct::Offered)).await;
+    assert_eq!(bench.exposure().await.serving, first);
+    bench.promote(&first, Some(rung(Reviewed, 100))).await.unwrap();
+    bench.demote().await.unwrap();
+    let shown = bench.until_exposed(|shown| shown.serving == second).await;
+    assert_eq!(shown.stage, Internal, "the one that fell makes room");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_goes_on_as_new_and_forgets_nothing() {
     let bench = RolloutBench::start().await;
     bench.begin("", 2).await;

@@ -14,7 +14,9 @@ use empiric_activities::record::RecorderActivities;
 use empiric_activities::rollout::RolloutActivities;
 use empiric_activities::scope::ScopeActivities;
 use empiric_schema::artifact::{ArtifactRef, Digest};
-use empiric_schema::contract::{GivenDemotion, ReleaseClaim, RunOptions, SignedClaim};
+use empiric_schema::contract::{
+    GivenDemotion, ReleaseClaim, ReleaseOffer, RunOptions, SignedClaim, SignedOffer,
+};
 use empiric_schema::db::entity::{draft, feedback};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
@@ -30,7 +32,8 @@ use tempfile::TempDir;
 use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{
     Client, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions,
-    WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions, WorkflowTerminateOptions,
+    WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    WorkflowTerminateOptions,
 };
 use temporalio_sdk::WorkerOptions;
 
@@ -69,7 +72,8 @@ impl RolloutBench {
         let store = ArtifactStore::local(&folder.path().join("store")).unwrap();
         let rows = sea_orm::Database::connect(format!("sqlite://{}?mode=rw", path.display())).await.unwrap();
         let client = server::connect().await;
-        let activities = RolloutActivities { database: database.clone(), store: store.clone() };
+        let state = folder.path().to_owned();
+        let activities = RolloutActivities { database: database.clone(), store: store.clone(), state };
         let cache_dir = folder.path().join("cache");
         let scope = ScopeActivities { store: store.clone(), cache_dir, network: NetworkMode::Offline };
         let options = WorkerOptions::new(queue.clone())
@@ -219,6 +223,21 @@ impl RolloutBench {
             false => self.handle().execute_update(Rollout::reject, signed, options).await,
         };
         done.map(|_| ())
+    }
+
+    /// What a run offers.
+    pub fn offer(&self, version: &Digest) -> SignedOffer {
+        let offer = ReleaseOffer {
+            project: self.project.clone(),
+            version: version.clone(),
+            run: RunId::new("shop-run-1"),
+            by: None,
+        };
+        self.key.sign_offer(offer)
+    }
+
+    pub async fn signal(&self, offer: SignedOffer) {
+        self.handle().signal(Rollout::offer, offer, WorkflowSignalOptions::default()).await.unwrap();
     }
 
     pub async fn demote(&self) -> Result<(), WorkflowUpdateError> {

@@ -1,6 +1,7 @@
 //! The gateway over real HTTP on loopback, with the answer path that evaluations use.
 
 mod answering;
+mod callbacks;
 mod fixture;
 mod limits;
 mod pages;

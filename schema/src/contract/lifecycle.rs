@@ -90,6 +90,10 @@ pub struct RunOptions {
     /// go on without them.
     #[serde(default)]
     pub compare: bool,
+    /// Whether a version that kept its promise goes on to its rollout by itself, where the spec has `deploy`. Runs
+    /// that began before that go on without it.
+    #[serde(default)]
+    pub roll_out: bool,
 }
 
 impl Default for RunOptions {
@@ -103,6 +107,7 @@ impl Default for RunOptions {
             diagnose: true,
             thrift: true,
             compare: true,
+            roll_out: true,
         }
     }
 }

@@ -374,6 +374,10 @@ pub(super) struct RawDeploy {
     /// Who may let a version be seen by more people: `other` is somebody else than who asked for it.
     #[schemars(extend("default" = "anyone"))]
     pub(super) approver: Option<Approver>,
+    /// Hosts, each with a port where it is not that of https, that callers may have told of decisions about their
+    /// drafts. A private address has to stand here itself. Default: none.
+    #[schemars(example = ["hooks.example.com"])]
+    pub(super) callbacks: Option<Listed<String>>,
 }
 
 /// One stage.

@@ -11,6 +11,9 @@ pub struct DeploySpec {
     /// Who may let a version be seen by more people. Default: anyone.
     #[serde(default, skip_serializing_if = "Approver::is_default")]
     pub approver: Approver,
+    /// Hosts that callers may have told of decisions about their drafts, such as `hooks.example.com`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<String>,
 }
 
 /// Who may let a version be seen by more people.

@@ -27,6 +27,7 @@ mod compare;
 mod diagnosis;
 mod look;
 mod people;
+mod roll_out;
 mod step;
 
 /// The version to beat.

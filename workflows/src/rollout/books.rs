@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, ReleaseClaim};
+use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, ReleaseClaim, ReleaseOffer};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::id::RunId;
 use empiric_schema::rollout::{
@@ -17,6 +17,7 @@ use super::state::{RolloutState, Subject};
 use super::step::{Move, rollout_step};
 use super::watch::alerts;
 
+mod offer;
 mod view;
 
 /// What follows from a decision and touches the world.
@@ -55,6 +56,9 @@ pub struct Books {
     waiting: u64,
     alerted: BTreeSet<String>,
     problem: Option<String>,
+    /// What a run offers and what has not begun yet: the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) offered: Option<ReleaseOffer>,
     pub(super) tasks: VecDeque<Task>,
     /// Failures that are to be brought home, one version after another.
     pub(super) homecomings: VecDeque<Homecoming>,
@@ -83,6 +87,7 @@ impl Books {
         self.window = Some(*window);
         self.decide(rules, now);
         self.open_by_number(rules);
+        self.take_offer(rules, now);
     }
 
     fn decide(&mut self, rules: &Rules, now: f64) {
@@ -216,6 +221,7 @@ impl Books {
         let before = self.state.subject.clone();
         orders::decline(&mut self.state, now);
         self.enter(rules, before.as_ref(), spoken(RolloutAct::Declined, claim, "said no", ""), now);
+        self.take_offer(rules, now);
         Ok(())
     }
 
@@ -241,6 +247,7 @@ impl Books {
         if let Some(subject) = &before {
             self.bring_home(rules, subject, &why);
         }
+        self.take_offer(rules, now);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The rollout as a workflow: it waits for windows and for people, and does what the books say.
 
-use empiric_schema::contract::{GivenDemotion, Observed, RunOptions, SignedClaim};
+use empiric_schema::contract::{GivenDemotion, Observed, RunOptions, SignedClaim, SignedOffer};
 use empiric_schema::rollout::RolloutView;
 use empiric_schema::spec::ProjectSpec;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
 };
 
 use super::approval::{self, ClaimError};
@@ -95,6 +96,19 @@ impl Rollout {
     #[query(name = "view")]
     pub fn view(&self, _ctx: &WorkflowContextView) -> Option<RolloutView> {
         self.shown()
+    }
+
+    /// A run offers the version that kept its promise. What is not signed with the project's key is not heard: a
+    /// signal alone exposes nothing. Nobody waits for an answer.
+    #[signal(name = "offer")]
+    pub fn offer(&mut self, ctx: &mut SyncWorkflowContext<Self>, signed: SignedOffer) {
+        let RolloutInput { spec, approver_key, .. } = &self.input;
+        let heard = approval::verify_offer(approver_key, &signed, &spec.name);
+        if let (Ok(()), Ok(rules)) = (heard, &self.rules) {
+            let at = seconds(ctx.workflow_time());
+            self.books.offer(rules, &signed.offer, at);
+            self.updated = at;
+        }
     }
 
     #[update_validator(approve)]
@@ -306,6 +320,10 @@ fn take_home(ctx: &WorkflowContext<Rollout>, rules: &Rules, home: &Home) {
 
 /// The workflow's clock in Unix seconds; 0 where there is no time.
 pub(super) fn now(ctx: &WorkflowContext<Rollout>) -> f64 {
-    let since = ctx.workflow_time().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    seconds(ctx.workflow_time())
+}
+
+fn seconds(time: Option<std::time::SystemTime>) -> f64 {
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -95,6 +95,15 @@ impl RolloutState {
         self.subject.as_ref().is_some_and(|subject| self.last_good.as_ref() == Some(&subject.version))
     }
 
+    /// Whether a new version may begin: nothing is on its way that people are still finding out about. What has
+    /// fallen, fails where it is or waits unseen without a question makes room.
+    pub fn is_free(&self, rules: &Rules) -> bool {
+        let Some(subject) = &self.subject else { return true };
+        let is_unseen = self.last_good.is_some() && subject.place < rules.first_of_top();
+        let waits = is_unseen && self.question.is_none();
+        self.is_settled() || subject.has_fallen || subject.is_stuck || waits
+    }
+
     /// Puts a subject in its place. An open question was about another one.
     pub(super) fn put(&mut self, subject: Subject) {
         self.subject = Some(subject);

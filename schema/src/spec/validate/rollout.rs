@@ -10,7 +10,25 @@ impl Checker<'_> {
         let approver = raw.approver.unwrap_or_default();
         let stages = self.stages(raw.stages?)?;
         self.begins_unseen(approver, &stages);
-        Some(DeploySpec { stages, approver })
+        let callbacks = self.callbacks(raw.callbacks.unwrap_or_default())?;
+        Some(DeploySpec { stages, approver, callbacks })
+    }
+
+    fn callbacks(&mut self, raw: Vec<Option<String>>) -> Option<Vec<String>> {
+        let count = raw.len();
+        let mut hosts = Vec::new();
+        for (at, host) in raw.into_iter().enumerate() {
+            match host {
+                Some(host) if is_host(&host) => hosts.push(host),
+                Some(_) => {
+                    let place = format!("/deploy/callbacks/{at}");
+                    let problem = self.problem(ErrorCode::Endpoint, &place, "a callback's host is no host");
+                    self.report(problem.expected("a host such as `hooks.example.com` or `127.0.0.1:9000`"));
+                }
+                None => {}
+            }
+        }
+        (hosts.len() == count).then_some(hosts)
     }
 
     fn stages(&mut self, raw: Vec<Option<RawStage>>) -> Option<Vec<StageSpec>> {
@@ -104,4 +122,10 @@ impl Checker<'_> {
             open_after: raw.open_after,
         }
     }
+}
+
+/// A name or an address with or without a port: no scheme, no path, no pattern.
+fn is_host(text: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    !text.is_empty() && text.len() <= 255 && text.chars().all(is_known)
 }
