@@ -26,6 +26,8 @@ use crate::rollout;
 
 /// How long a page waits for the rollout.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a page waits for an order to be carried out.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
 /// Runs that are looked at for versions to bring.
 const RUNS: usize = 20;
 
@@ -132,7 +134,9 @@ impl Steering for Steersman {
     }
 
     async fn carry_out(&self, order: Order) -> Result<(), SteerError> {
-        self.done(order).await.map_err(|error| match error {
+        let done = tokio::time::timeout(LONG_PATIENCE, self.done(order)).await;
+        let late = |_| SteerError::Away("no answer yet; look whether it was done".to_owned());
+        done.map_err(late)?.map_err(|error| match error {
             CliError::Refused { reason, .. } => SteerError::Refused(reason),
             other => SteerError::Away(other.to_string()),
         })

@@ -55,7 +55,7 @@ fn easy() -> Project {
     let path = project.path().join("project.yaml");
     let text = std::fs::read_to_string(&path).expect("the project file");
     let lines = text.lines().map(|line| match line.trim_start().starts_with("- {metric: accuracy") {
-        true => "    - {metric: accuracy, at_least: 0}",
+        true => "    - {metric: harm_rate, at_most: 0.9}",
         false => line,
     });
     std::fs::write(&path, lines.collect::<Vec<_>>().join("\n") + "\n").expect("the project file");

@@ -17,8 +17,10 @@ use crate::keys::Caller;
 use crate::steer::Outlook;
 use crate::store::{DraftCounts, LogCounts};
 
-/// Requests and remarks that are listed.
+/// Requests that are listed.
 const LAST: u64 = 25;
+/// Remarks that are listed.
+const REMARKS: u64 = 8;
 
 #[derive(Serialize)]
 struct Rollout {
@@ -99,7 +101,7 @@ pub(super) async fn show_with(
         drafts: store.draft_counts(project).await?,
         requests: store.last_requests(project, None, LAST).await?.into_iter().map(request_row).collect(),
         thumbs: store.thumbs_since(project, clock::now() - DAY).await?.into_iter().collect(),
-        feedback: store.last_words(project, LAST).await?.into_iter().map(feedback_row).collect(),
+        feedback: store.last_words(project, REMARKS).await?.into_iter().map(feedback_row).collect(),
     };
     page(gateway, reader, "rollout.html.j2", content).await
 }

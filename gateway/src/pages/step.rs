@@ -72,8 +72,8 @@ pub(super) async fn take(
     };
     match steering.carry_out(order).await {
         Ok(()) => Ok(Redirect::to("/rollout").into_response()),
-        Err(refused) => {
-            let page = rollout::show_with(&gateway, &reader, Some(refused.to_string())).await?;
+        Err(error) => {
+            let page = rollout::show_with(&gateway, &reader, Some(words(&error))).await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
     }
@@ -89,6 +89,14 @@ fn find(outlook: &Outlook, which: &Which) -> Option<Step> {
         step.act == which.act && step.version.to_string() == which.version && step.to == which.to
     };
     offered(outlook).into_iter().find(is_meant)
+}
+
+/// Whether an order was carried out is not known where the answer stays away.
+fn words(error: &SteerError) -> String {
+    match error {
+        SteerError::Refused(reason) => format!("Not done: {reason}"),
+        SteerError::Away(_) => error.to_string(),
+    }
 }
 
 fn gone() -> PageError {
