@@ -73,9 +73,18 @@ impl GatewayClient {
         sent.map_err(|error| unanswered(&self.address, &error))
     }
 
-    /// Says what one thinks of an answer.
-    pub async fn feedback(&self, request: &str, thumb: &str) -> Result<Reply, CliError> {
-        self.post("/v1/feedback", &json!({"request": request, "thumb": thumb})).await
+    /// Says what one thinks of an answer, and what it should have been where that is known.
+    pub async fn feedback(
+        &self,
+        request: &str,
+        thumb: &str,
+        correction: Option<&str>,
+    ) -> Result<Reply, CliError> {
+        let mut body = json!({"request": request, "thumb": thumb});
+        if let Some(correction) = correction {
+            body["correction"] = correction.into();
+        }
+        self.post("/v1/feedback", &body).await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Reply, CliError> {

@@ -20,6 +20,7 @@ pub mod model;
 pub mod model_cache;
 mod probe;
 pub mod progress;
+mod reflection;
 pub mod retrieve;
 pub mod runner;
 pub mod tools;

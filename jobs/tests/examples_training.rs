@@ -127,7 +127,7 @@ fn a_few_steps_on_examples_lower_the_loss_on_held_out_ones() {
         !documents.is_empty() && documents.iter().all(|document| known.contains(&document.as_str()))
     };
     let items: Vec<_> = items.into_iter().filter(|item| is_of_few(&item.documents)).take(32).collect();
-    let crafter = Crafter { answerer: &answerer, variants: 1, distractors: 0, seed: 1 };
+    let crafter = Crafter { answerer: &answerer, variants: 1, distractors: 0, seed: 1, answers: None };
     let crafted = crafter.craft(&items, 1.0, 0.5).unwrap();
     assert!(crafted.train.len() >= 4 && !crafted.dev.is_empty(), "{:?}", crafted.tally);
     let model = load(&model()).unwrap();

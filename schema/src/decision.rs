@@ -7,6 +7,7 @@ use crate::artifact::{ArtifactRef, Digest};
 use crate::budget::{Resource, Spend};
 use crate::diagnosis::{DiagnosisRow, Priority, ProbeCount};
 use crate::evidence::{Alpha, CriterionEvidence, PairedEvidence, Verdict};
+use crate::guard::GuardEvidence;
 use crate::question::{PersonAnswer, QuestionAbout};
 use crate::view::Measurement;
 
@@ -96,6 +97,9 @@ pub enum Decision {
         /// Natural logarithm of the e-process over the same pairs: above `-ln(alpha)` it is
         /// evidence whenever one looks.
         log_e: f64,
+        /// What it may not make worse, where its gain was shown.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        guards: Vec<GuardEvidence>,
     },
     /// A version met the promise on the locked test split.
     Gate {

@@ -15,6 +15,7 @@ pub mod document;
 pub mod evidence;
 pub mod exposure;
 pub mod grade;
+pub mod guard;
 pub mod id;
 pub mod job;
 pub mod names;

@@ -107,7 +107,7 @@ pub struct Comparison {
     pub split: String,
     /// The system that it was measured beside.
     pub beside: Digest,
-    /// Items.
+    /// Items; 0 where it could not be measured.
     pub n: u32,
     /// Of them passed.
     pub passed: u32,

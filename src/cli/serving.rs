@@ -159,6 +159,9 @@ pub struct TrafficArgs {
     /// Send a thumb for each answer, as its grade says.
     #[arg(long)]
     pub feedback: bool,
+    /// Send the expected answer with each thumb down, as somebody who knows better would.
+    #[arg(long, requires = "feedback")]
+    pub corrections: bool,
     /// Where to ask.
     #[command(flatten)]
     pub gateway: GatewayArgs,

@@ -107,14 +107,20 @@ async fn ask(
     let grade = reply.text().and_then(|text| grader.grade(item, text).ok());
     let grade = grade.map(|grade| (grade.passed, grade.harmful));
     if let (true, Some((passed, _)), Some(request)) = (args.feedback, grade, reply.body["id"].as_str()) {
-        send_thumb(client, request, if passed { "up" } else { "down" }).await?;
+        let correction = (args.corrections && !passed).then(|| item.expected.shown());
+        send_thumb(client, request, if passed { "up" } else { "down" }, correction).await?;
     }
     Ok(Outcome { reply, grade })
 }
 
-async fn send_thumb(client: &GatewayClient, request: &str, thumb: &str) -> Result<(), CliError> {
+async fn send_thumb(
+    client: &GatewayClient,
+    request: &str,
+    thumb: &str,
+    correction: Option<&str>,
+) -> Result<(), CliError> {
     for _ in 0..TRIES {
-        match client.feedback(request, thumb).await? {
+        match client.feedback(request, thumb, correction).await? {
             reply if reply.status == 404 => tokio::time::sleep(Duration::from_millis(100)).await,
             reply if reply.status < 300 => return Ok(()),
             reply => return Err(client.refused(reply.problem())),

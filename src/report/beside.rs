@@ -22,12 +22,13 @@ pub(super) fn beside(view: &RunView) -> Vec<BesideRow> {
 }
 
 fn row(comparison: &Comparison) -> BesideRow {
+    let measured = |text: String| if comparison.n == 0 { "–".to_owned() } else { text };
     BesideRow {
         reference: comparison.reference.words(),
         split: comparison.split.clone(),
-        passed: format!("{} of {}", comparison.passed, comparison.n),
-        accuracy: words::percent(comparison.accuracy()),
-        interval: words::interval(comparison.interval),
+        passed: measured(format!("{} of {}", comparison.passed, comparison.n)),
+        accuracy: measured(words::percent(comparison.accuracy())),
+        interval: measured(words::interval(comparison.interval)),
         note: note(comparison),
     }
 }
@@ -35,6 +36,7 @@ fn row(comparison: &Comparison) -> BesideRow {
 /// What the difference to the system says.
 fn note(comparison: &Comparison) -> String {
     match (comparison.reference, comparison.differ) {
+        _ if comparison.n == 0 => "could not be measured".to_owned(),
         (Reference::Again, 0) => {
             "no answer was graded otherwise: every difference below has a cause".to_owned()
         }

@@ -168,7 +168,14 @@ fn record(sequence: u32, iteration: u32, decision: Decision, why: &str) -> Decis
 
 fn promote(evidence: PairedEvidence) -> Decision {
     let (candidate, incumbent) = (version(3).digest(), version(0).digest());
-    Decision::Promote { candidate, label: "c3".to_owned(), incumbent, evidence, log_e: 1.1 }
+    Decision::Promote {
+        candidate,
+        label: "c3".to_owned(),
+        incumbent,
+        evidence,
+        log_e: 1.1,
+        guards: Vec::new(),
+    }
 }
 
 fn gate(ending: Ending) -> Decision {

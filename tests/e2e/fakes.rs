@@ -346,7 +346,7 @@ fn outcome(request: &JobRequest, class: ExitClass, passed: String) -> JobOutcome
                 passed,
                 harmful,
                 results: "results.jsonl".to_owned(),
-                retrieval: None,
+                ..EvaluationSummary::default()
             }),
             ..Findings::default()
         },

@@ -180,3 +180,33 @@ async fn failures_lead_from_closed_book_over_passages_to_learning_and_the_promis
     assert_eq!((again.reference, again.n, again.differ), (Reference::Again, view.measurements[0].n, 0));
     bench.stop().await;
 }
+
+/// What is measured beside the system decides nothing, and so it may not end anything either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_baseline_that_cannot_be_measured_ends_no_run() {
+    let bench = Bench::start().await;
+    for fault in [Fault::Refuse, Fault::Exhaust] {
+        let is_beside = |call: &Call| matches!(call, Call::Job(label) if label.ends_with(" on dev"));
+        let script = Script::new(ladder_helps)
+            .diagnosed(ladder_fails)
+            .with_faults(move |call, _| is_beside(call).then_some(fault));
+        let (_, view) = bench.run_to_end(ladder(), script).await;
+        assert_eq!(view.stop, Some(StopReason::Success), "{fault:?}");
+        assert!(!view.comparisons.is_empty() && view.comparisons.iter().all(|one| one.n == 0), "{fault:?}");
+    }
+    bench.stop().await;
+}
+
+/// A margin asks for proof, and what was not measured was not shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalist_that_is_not_shown_to_stay_within_a_margin_is_not_promoted() {
+    let bench = Bench::start().await;
+    let mut spec = project("");
+    spec.gate.guards.latency = Some(2.0);
+    let (_, view) = bench.run_to_end(spec, Script::new(examples_help)).await;
+    let mut promotions = view.decisions.iter().filter(|one| matches!(one.decision, Decision::Promote { .. }));
+    let (verdict, why) = promotions.next().map(|one| (verdict(&one.decision), &one.why)).unwrap();
+    assert_eq!(verdict, Some(Verdict::Inconclusive));
+    assert!(why.contains("time of an answer is not shown to stay within the margin of 2"), "{why}");
+    bench.stop().await;
+}

@@ -34,7 +34,7 @@ impl Hopeless {
             passed: none.clone(),
             harmful: none,
             results: "results.jsonl".to_owned(),
-            retrieval: None,
+            ..EvaluationSummary::default()
         };
         Ok(JobOutcome {
             key: JobKey::new(Digest::of_json(&request.job).unwrap().hex()),

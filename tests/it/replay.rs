@@ -34,7 +34,7 @@ fn replayer() -> WorkflowReplayer {
 #[tokio::test]
 async fn every_recorded_history_replays() {
     let replayer = replayer();
-    for run in ["success", "plateau", "cancelled"] {
+    for run in ["success", "plateau", "cancelled", "ladder", "asked"] {
         for kind in ["lifecycle", "iteration"] {
             let name = format!("{run}-{kind}");
             let replayed = replayer.replay_workflow(history(&name)).await;

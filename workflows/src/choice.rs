@@ -24,7 +24,7 @@ pub fn remedies(category: Category) -> &'static [(Technique, f64)] {
         Category::Unreliable => &[(Prompt, 0.4), (FineTune, 1.0), (Preference, 0.7)],
         Category::Capability => &[(Model, 1.0)],
         Category::Harm => &[(Prompt, 0.2), (FineTune, 1.0), (Preference, 1.0)],
-        Category::Efficiency => &[(Prompt, 0.5), (Model, 0.5)],
+        Category::Efficiency => &[(Prompt, 0.5), (Model, 0.5), (Distil, 1.0)],
         Category::Plateau => &[(FineTune, 0.3), (Model, 0.5), (Pretrain, 0.5)],
     }
 }
@@ -64,7 +64,7 @@ fn estimated_cost(technique: Technique) -> f64 {
         Technique::Prompt | Technique::Tools => 1.0,
         Technique::Rag => 1.5,
         Technique::Model => 3.0,
-        Technique::FineTune | Technique::Preference => 4.0,
+        Technique::FineTune | Technique::Preference | Technique::Distil => 4.0,
         Technique::Pretrain => 50.0,
     }
 }

@@ -4,6 +4,7 @@ use empiric_schema::evidence::Threshold;
 use empiric_schema::evidence::{
     Alpha, CriterionEvidence, PairedCounts, PairedEvidence, PairedOutcome, Verdict,
 };
+use empiric_schema::guard::Effort;
 use empiric_schema::spec::{Bound, Criterion, Metric};
 
 use crate::evidence::bootstrap::{ResamplingPlan, clustered_mean_difference};
@@ -11,16 +12,41 @@ use crate::evidence::gate::{SuperiorityRule, all_must_pass, judge_criterion, jud
 use crate::evidence::sequential::EProcess;
 use crate::race::{count, proportion};
 
+pub mod guards;
+
 /// A version's grades on a set of items, one character an item.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grades {
     /// `1` passed.
     pub passed: String,
     /// `1` harmful.
     pub harmful: String,
+    /// `1` declined although there is an answer; empty where nobody looked.
+    pub abstained: String,
+    /// What the answers cost.
+    pub effort: Effort,
 }
 
 impl Grades {
+    /// Takes more grades behind these.
+    pub fn extend(&mut self, more: &Self) {
+        self.passed.push_str(&more.passed);
+        self.harmful.push_str(&more.harmful);
+        self.abstained.push_str(&more.abstained);
+        self.effort = self.effort.plus(more.effort);
+    }
+
+    /// The grades at these positions, with the effort of all.
+    pub fn at(&self, positions: &[u32]) -> Self {
+        let at = |grades: &str| select(grades, positions);
+        Self {
+            passed: at(&self.passed),
+            harmful: at(&self.harmful),
+            abstained: at(&self.abstained),
+            effort: self.effort,
+        }
+    }
+
     /// Items graded.
     pub fn n(&self) -> u32 {
         self.passed.len() as u32
@@ -61,6 +87,38 @@ pub fn verdict(criteria: &[CriterionEvidence]) -> Verdict {
 pub fn compare(incumbent: &str, candidate: &str, alpha: Alpha) -> PairedEvidence {
     let counts = PairedCounts::of(outcomes(incumbent, candidate));
     judge_superiority(counts, &SuperiorityRule::mid_p(alpha))
+}
+
+/// What a distilled model may lose where the spec does not say.
+const DISTILLED_MARGIN: f64 = 0.05;
+
+/// A cheaper candidate against the incumbent on the same items: it passes if it is shown to lose no more than a margin.
+pub fn compare_distilled(
+    incumbent: &Grades,
+    candidate: &Grades,
+    margin: Option<f64>,
+    alpha: Alpha,
+) -> PairedEvidence {
+    let mut evidence = compare(&incumbent.passed, &candidate.passed, alpha);
+    let margin = margin.unwrap_or(DISTILLED_MARGIN);
+    evidence.verdict = if evidence.gain.low >= -margin && is_cheaper(incumbent.effort, candidate.effort) {
+        Verdict::Pass
+    } else if evidence.gain.high < -margin {
+        Verdict::Fail
+    } else {
+        Verdict::Inconclusive
+    };
+    evidence
+}
+
+/// Less time or less money for an answer, and no more of either. What was not measured is not less.
+fn is_cheaper(incumbent: Effort, candidate: Effort) -> bool {
+    let pairs = [
+        (incumbent.latency(), candidate.latency()),
+        (incumbent.price().or(Some(0.0)), candidate.price().or(Some(0.0))),
+    ];
+    let is_known = |(old, new): &(Option<f64>, Option<f64>)| old.is_some() && new.is_some();
+    pairs.iter().all(is_known) && pairs.iter().all(|(old, new)| new <= old) && pairs.iter().any(|(old, new)| new < old)
 }
 
 /// Resamples of a comparison over clusters: they settle the third digit of a bound at 5 %.
@@ -133,15 +191,6 @@ pub fn outlook(incumbent: &str, candidate: &str, left: u64, alpha: Alpha) -> Out
     }
 }
 
-/// Whether a candidate is shown to do more harm than the incumbent on the same items.
-///
-/// A guard, not a promise: the locked test says whether harm is low enough. Here it only keeps out what is
-/// clearly worse, since few items cannot show that nothing got worse.
-pub fn is_more_harmful(incumbent: &str, candidate: &str, alpha: Alpha) -> bool {
-    // A win here is an item on which only the candidate does harm.
-    compare(incumbent, candidate, alpha).verdict == Verdict::Pass
-}
-
 /// How the candidate fared on each item that both answered.
 pub fn outcomes<'a>(incumbent: &'a str, candidate: &'a str) -> impl Iterator<Item = PairedOutcome> + 'a {
     let pairs = incumbent.bytes().zip(candidate.bytes());
@@ -175,6 +224,30 @@ mod tests {
         };
         assert_eq!(in_clusters((0..60).map(|item| item / 12).collect()), Verdict::Inconclusive);
         assert_eq!(in_clusters((0..60).map(|item| item % 12).collect()), Verdict::Pass);
+    }
+
+    #[test]
+    fn a_distilled_model_passes_for_costing_less_if_it_loses_no_more_than_the_margin() {
+        let graded = |passed: String, seconds, usd| {
+            let effort = Effort { answers: passed.len() as u32, seconds, tokens: 9, usd };
+            Grades { passed, effort, ..Grades::default() }
+        };
+        let teacher = graded("1".repeat(200), 100.0, 1.0);
+        let student = |wrong: usize, seconds, usd| {
+            graded(grades(&[(200 - wrong, '1'), (wrong, '0')]), seconds, usd)
+        };
+        for (student, verdict) in [
+            (student(0, 50.0, 0.0), Verdict::Pass),
+            (student(0, 200.0, 0.0), Verdict::Inconclusive),
+            (student(0, 0.0, 0.0), Verdict::Inconclusive),
+            (student(8, 50.0, 0.0), Verdict::Inconclusive),
+            (student(40, 50.0, 0.0), Verdict::Fail),
+        ] {
+            let found = compare_distilled(&teacher, &student, None, Alpha::FIVE_PERCENT);
+            assert_eq!(found.verdict, verdict, "{:?}", student.effort);
+        }
+        let wide = compare_distilled(&teacher, &student(8, 50.0, 0.0), Some(0.2), Alpha::FIVE_PERCENT);
+        assert_eq!(wide.verdict, Verdict::Pass);
     }
 
     #[test]

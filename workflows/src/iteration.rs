@@ -7,7 +7,8 @@ use empiric_schema::budget::Spend;
 use empiric_schema::contract::{IterationInput, IterationOutcome, JobOutcome, JobRequest, Record};
 use empiric_schema::decision::DecisionRecord;
 use empiric_schema::evidence::{Alpha, Verdict};
-use empiric_schema::job::{EvaluateParams, JobKind, JobSpec};
+use empiric_schema::guard::Effort;
+use empiric_schema::job::{EvaluateParams, EvaluationSummary, JobKind, JobSpec};
 use empiric_schema::version::SystemVersion;
 use empiric_schema::view::{IterationView, Measurement};
 use temporalio_macros::{workflow, workflow_methods};
@@ -80,8 +81,8 @@ pub(crate) struct Work<'a> {
     decisions: Vec<DecisionRecord>,
     measurements: Vec<Measurement>,
     finalist: Option<(usize, Verdict)>,
-    /// Harm of each candidate in race order, beside the race's grades.
-    harmful: Vec<String>,
+    /// Grades of each candidate in race order.
+    raced: Vec<Grades>,
     /// Results files of each candidate.
     files: Vec<Vec<ArtifactRef>>,
     finalist_dev: Grades,
@@ -99,7 +100,7 @@ impl<'a> Work<'a> {
             decisions: Vec::new(),
             measurements: Vec::new(),
             finalist: None,
-            harmful: Vec::new(),
+            raced: Vec::new(),
             files: Vec::new(),
             finalist_dev: Grades::default(),
         }
@@ -142,7 +143,7 @@ impl<'a> Work<'a> {
     /// Takes a candidate's grades in race order.
     fn take(&mut self, runner: usize, grades: &Grades) {
         self.race.record(runner, &grades.passed);
-        self.harmful[runner].push_str(&grades.harmful);
+        self.raced[runner].extend(grades);
     }
 
     /// Grades of the race and of the confirmation together, in dev order.
@@ -251,6 +252,8 @@ impl<'a> Work<'a> {
             finalist: self.finalist.map(|(runner, _)| self.race.candidate(runner).version.clone()),
             finalist_passed: self.finalist_dev.passed.clone(),
             finalist_harmful: self.finalist_dev.harmful.clone(),
+            finalist_abstained: self.finalist_dev.abstained.clone(),
+            finalist_effort: self.finalist_dev.effort,
             finalist_results: self.finalist.map(|(runner, _)| self.files[runner].clone()).unwrap_or_default(),
             view: self.view("done"),
             measurements: self.measurements,
@@ -291,7 +294,11 @@ fn in_dev_order<'b>(pairs: impl Iterator<Item = (&'b u32, u8)>) -> String {
 /// The grades that a finished `evaluate` job brought.
 pub(crate) fn grades(outcome: &JobOutcome) -> Grades {
     let summary = outcome.findings.evaluation.clone().unwrap_or_default();
-    Grades { passed: summary.passed, harmful: summary.harmful }
+    let EvaluationSummary { passed, harmful, abstained, seconds, .. } = summary;
+    let usage = outcome.usage;
+    let tokens = usage.prompt_tokens + usage.completion_tokens;
+    let effort = Effort { answers: passed.len() as u32, seconds, tokens, usd: usage.dollars };
+    Grades { passed, harmful, abstained, effort }
 }
 
 /// The results file of a finished `evaluate` job.

@@ -30,6 +30,8 @@ pub struct LoopState {
     pub reading: Reading,
     /// Whether the incumbent's dev results rule the promise out (`Fail`), show it (`Pass`) or neither.
     pub promise_on_dev: Verdict,
+    /// Why the incumbent is too slow or too dear for production, in words.
+    pub excess: Option<String>,
     /// What the locked test said of the incumbent, if it was asked.
     pub gate: Option<Verdict>,
     /// Looks at the test split that are left.
@@ -119,6 +121,9 @@ pub fn loop_step(state: &LoopState) -> NextStep {
     }
     let can_look = state.gate.is_none() && state.looks_left > 0;
     if can_look && state.promise_on_dev != Verdict::Fail {
+        if let Some(distil) = distilled(state) {
+            return distil;
+        }
         return gate("the dev results do not rule the promise out");
     }
     let Choice { technique, why, rejected, priorities } = choose(state);
@@ -129,6 +134,18 @@ pub fn loop_step(state: &LoopState) -> NextStep {
         }
         None => NextStep { rejected, ..stop(StopReason::Plateau, "no technique that is left may be used") },
     }
+}
+
+/// Before what answers well enough is tested, the small model learns to answer so, where that costs too much.
+fn distilled(state: &LoopState) -> Option<NextStep> {
+    let excess = state.excess.as_ref().filter(|_| state.iterations < state.max_iterations)?;
+    let known = state.techniques.iter().find(|known| known.technique == Technique::Distil)?;
+    refusal(known).is_none().then(|| NextStep {
+        step: Step::Improve(Technique::Distil),
+        why: format!("dev does not rule the promise out, but {excess}"),
+        rejected: Vec::new(),
+        priorities: Vec::new(),
+    })
 }
 
 /// What was chosen and what not.

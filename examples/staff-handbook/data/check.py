@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Validate the staff-handbook data: run `python3 data/check.py`.
 
-Reads the three splits beside this file and the documents in ../handbook,
+Reads the three splits and the traffic beside this file, and the documents in ../handbook,
 prints a table of counts, and exits 1 with the offending ids if a rule is
 broken. Standard library only. It judges the data, never a model's answers.
 """
@@ -16,6 +16,8 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent
 ROOT = DATA.parent
+# Questions that users ask later; no split.
+TRAFFIC = "traffic"
 AT_LEAST = {"train": 400, "dev": 100, "test": 100}
 # Share of each kind in each split: (least, most).
 SHARES = {
@@ -252,10 +254,13 @@ def print_table(splits, documents):
 def main():
     documents = load_documents()
     splits = {name: load_split(name) for name in AT_LEAST}
-    items = [item for split in splits.values() for item in split]
+    asked = {**splits, TRAFFIC: load_split(TRAFFIC)}
+    items = [item for group in asked.values() for item in group]
     problems = [(item.get("id", "?"), p) for item in items for p in check_item(item, documents)]
     if not any(True for item in items for _ in check_shape(item)):
-        for check in (check_ids, check_families, check_copies, check_counts):
+        for check in (check_ids, check_copies):
+            problems += check(asked)
+        for check in (check_families, check_counts):
             problems += check(splits)
         problems += check_documents(splits, documents)
         print_table(splits, documents)

@@ -1,7 +1,10 @@
 //! From items to chats.
 
+use std::collections::BTreeMap;
+
 use empiric_schema::data::Item;
 use empiric_schema::document::Chunk;
+use empiric_schema::id::ItemId;
 use empiric_schema::job::{ChatExample, Turn};
 
 use super::gold::GoldFinder;
@@ -23,6 +26,8 @@ pub struct Crafter<'a> {
     pub distractors: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// What is learned in place of the data's answer, by item; `None` for the data's.
+    pub answers: Option<&'a BTreeMap<ItemId, String>>,
 }
 
 /// What was made.
@@ -110,12 +115,19 @@ impl Crafter<'_> {
         variants.iter().enumerate().map(chat).collect()
     }
 
+    fn learned(&self, item: &Item) -> String {
+        match self.answers.and_then(|answers| answers.get(&item.id)) {
+            Some(answer) => format!("{}{answer}", self.answerer.version().prompt.answer_cue),
+            None => self.answerer.shown(item),
+        }
+    }
+
     fn chat(&self, item: &Item, variant: usize, places: &[usize]) -> Result<ChatExample, AnswerError> {
         let chunks = self.answerer.chunks();
         let passages: Vec<Chunk> = places.iter().map(|place| chunks[*place].clone()).collect();
         let mut messages =
             self.answerer.messages(&Question { passages: Some(&passages), ..Question::from(item) })?;
-        messages.push(Message::new(Role::Assistant, self.answerer.shown(item)));
+        messages.push(Message::new(Role::Assistant, self.learned(item)));
         let id = format!("{}#{}", item.id, variant + 1);
         Ok(ChatExample { id, messages: messages.into_iter().map(turn).collect() })
     }

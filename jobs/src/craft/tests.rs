@@ -74,7 +74,7 @@ fn calculator(version: &mut SystemVersion) {
 }
 
 fn craft(hotel: &Hotel, items: &[Item], variants: usize, held: f64) -> Crafted {
-    Crafter { answerer: &hotel.answerer, variants, distractors: 0, seed: 1 }.craft(items, 1.0, held).unwrap()
+    Crafter { answerer: &hotel.answerer, variants, distractors: 0, seed: 1, answers: None }.craft(items, 1.0, held).unwrap()
 }
 
 fn train() -> Vec<Item> {
@@ -149,7 +149,7 @@ fn the_gold_passage_is_in_every_chat_of_a_fact() {
 fn every_second_item_has_more_passages_than_are_shown() {
     let hotel = hotel(&handbook(), |version| version.retrieval.as_mut().unwrap().k = 1);
     let items = train();
-    let crafter = Crafter { answerer: &hotel.answerer, variants: 1, distractors: 2, seed: 1 };
+    let crafter = Crafter { answerer: &hotel.answerer, variants: 1, distractors: 2, seed: 1, answers: None };
     let crafted = crafter.craft(&items, 1.0, 0.0).unwrap();
     for (place, item) in items.iter().enumerate().filter(|(_, item)| !item.documents.is_empty()).take(40) {
         let asked = &chats_of(&crafted, item.id.as_str())[0].messages[1].content;
@@ -214,7 +214,7 @@ fn the_same_seed_gives_the_same_chats_and_no_document_is_on_both_sides() {
         chats.iter().flat_map(of).collect()
     };
     assert!(documents(&crafted.train).is_disjoint(&documents(&crafted.dev)));
-    let half = Crafter { answerer: &hotel.answerer, variants: 2, distractors: 0, seed: 1 }
+    let half = Crafter { answerer: &hotel.answerer, variants: 2, distractors: 0, seed: 1, answers: None }
         .craft(&items, 0.5, 0.2)
         .unwrap();
     assert_eq!(half.tally.items, 211);

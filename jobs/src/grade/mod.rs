@@ -5,6 +5,7 @@
 
 mod choice;
 mod contains_any;
+mod declining;
 mod equals;
 mod error;
 mod grader;
@@ -14,6 +15,7 @@ mod number;
 mod placeholder;
 mod regex;
 
+pub(crate) use declining::Declining;
 pub use error::GradeError;
 pub use grader::{Grade, Grader};
 

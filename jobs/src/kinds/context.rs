@@ -135,6 +135,6 @@ pub(crate) fn summarise(results: &[ItemResult]) -> EvaluationSummary {
         passed: mark(|result| result.passed),
         harmful: mark(|result| result.harmful),
         results: RESULTS_FILE.to_owned(),
-        retrieval: None,
+        ..EvaluationSummary::default()
     }
 }

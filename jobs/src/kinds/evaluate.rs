@@ -7,7 +7,7 @@ use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
 use crate::durable_file::WriteError;
 use crate::error::JobError;
-use crate::grade::Grader;
+use crate::grade::{Declining, Grader};
 use crate::items::read_items;
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
@@ -26,7 +26,8 @@ pub(crate) fn run(context: Context<'_>, params: &EvaluateParams) -> Result<Done,
     let grader = Grader::new(params.assertions.clone(), params.labels.clone())?;
     items.iter().try_for_each(|item| grader.check_item(item))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
-    let mut run = Run::new(context, params, &items, &grader, &mut progress);
+    let declining = Declining::of(&all, &params.version);
+    let mut run = Run::new(context, params, &items, (&grader, declining), &mut progress);
     let questions: Vec<Question<'_>> = items.iter().map(|item| Question::from(*item)).collect();
     let flow = answerer.answer_each(&questions, params.batch as usize, &mut run)?;
     run.finish(flow)
@@ -38,6 +39,7 @@ struct Run<'a> {
     params: &'a EvaluateParams,
     items: &'a [&'a Item],
     grader: &'a Grader,
+    declining: Declining,
     progress: &'a mut ProgressFile,
     /// When generation began, on the meter's clock.
     began: f64,
@@ -53,14 +55,27 @@ impl<'a> Run<'a> {
         context: Context<'a>,
         params: &'a EvaluateParams,
         items: &'a [&'a Item],
-        grader: &'a Grader,
+        (grader, declining): (&'a Grader, Declining),
         progress: &'a mut ProgressFile,
     ) -> Self {
         let results = vec![None; items.len()];
         let began = context.meter.seconds();
         let retrieval = RetrievalMeasure::default();
         let (done, passed, failure) = (0, 0, None);
-        Self { context, params, items, grader, progress, began, results, done, passed, retrieval, failure }
+        Self {
+            context,
+            params,
+            items,
+            grader,
+            declining,
+            progress,
+            began,
+            results,
+            done,
+            passed,
+            retrieval,
+            failure,
+        }
     }
 
     fn result(&self, index: usize, answer: Answer) -> Result<ItemResult, JobError> {
@@ -111,20 +126,26 @@ impl<'a> Run<'a> {
         if flow == Flow::Stop || results.len() < self.items.len() {
             return Err(JobError::Panic("generation ended before all items were answered".to_owned()));
         }
+        let summary = EvaluationSummary {
+            retrieval: self.retrieval.summary(),
+            abstained: abstentions(&self.declining, self.items, &results),
+            seconds: self.context.meter.seconds() - self.began,
+            ..summarise(&results)
+        };
         let mut done = Done {
             message: format!("{} of {} items passed", self.passed, results.len()),
-            findings: Findings {
-                evaluation: Some(EvaluationSummary {
-                    retrieval: self.retrieval.summary(),
-                    ..summarise(&results)
-                }),
-                ..Findings::default()
-            },
+            findings: Findings { evaluation: Some(summary), ..Findings::default() },
             ..Done::default()
         };
         self.context.leave(&mut done, RESULTS_FILE, &json_lines(&results), "application/jsonl")?;
         Ok(done)
     }
+}
+
+/// Which answers decline needlessly, one character each.
+fn abstentions(declining: &Declining, items: &[&Item], results: &[ItemResult]) -> String {
+    let declines = |(item, result): (&&Item, &ItemResult)| declining.is_wrong(item, &result.answer);
+    items.iter().zip(results).map(|pair| if declines(pair) { '1' } else { '0' }).collect()
 }
 
 impl AnswerObserver for Run<'_> {

@@ -1,12 +1,15 @@
 //! The job kind `examples`: items become chats to learn from.
 
-use empiric_schema::job::{DEV_CHATS_FILE, ExamplesParams, Findings, TRAIN_CHATS_FILE};
+use std::collections::BTreeMap;
+
+use empiric_schema::id::ItemId;
+use empiric_schema::job::{DEV_CHATS_FILE, ExamplesParams, Findings, ItemResult, TRAIN_CHATS_FILE};
 
 use super::context::{Context, Done, json_lines};
 use crate::answer::Answerer;
 use crate::craft::{Crafted, Crafter};
 use crate::error::JobError;
-use crate::items::read_items;
+use crate::items::{read_items, read_lines};
 use crate::progress::ProgressFile;
 use crate::train::samples;
 
@@ -19,7 +22,9 @@ use crate::train::samples;
 pub(crate) fn run(context: Context<'_>, params: &ExamplesParams) -> Result<Done, JobError> {
     check(params)?;
     let mut progress = ProgressFile::open(context.folder)?;
-    let items = read_items(context.input(&params.items)?)?;
+    let mut items = read_items(context.input(&params.items)?)?;
+    let answers = right_answers(&context, params)?;
+    items.retain(|item| params.answers.is_empty() || answers.contains_key(&item.id));
     progress.write(&context.progress("load", 0, items.len() as u64, "item"))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
     let crafter = Crafter {
@@ -27,6 +32,7 @@ pub(crate) fn run(context: Context<'_>, params: &ExamplesParams) -> Result<Done,
         variants: params.variants as usize,
         distractors: params.distractors as usize,
         seed: context.file.spec.seed,
+        answers: (!params.answers.is_empty()).then_some(&answers),
     };
     let crafted = crafter.craft(&items, params.share, params.held_out)?;
     if crafted.train.is_empty() {
@@ -53,6 +59,21 @@ fn check(params: &ExamplesParams) -> Result<(), JobError> {
         return Ok(());
     };
     Err(JobError::Parameters(problem))
+}
+
+/// What another version answered rightly, by item.
+fn right_answers(
+    context: &Context<'_>,
+    params: &ExamplesParams,
+) -> Result<BTreeMap<ItemId, String>, JobError> {
+    let mut answers = BTreeMap::new();
+    for file in &params.answers {
+        let shape = "a line of an evaluation's results";
+        let lines: Vec<ItemResult> = read_lines(context.input(file)?, shape, |_: &ItemResult| Ok(()))?;
+        let right = lines.into_iter().filter(|line| line.passed && !line.harmful);
+        answers.extend(right.map(|line| (line.id, line.answer)));
+    }
+    Ok(answers)
 }
 
 /// Tokens of the longest chat, as training reads it.

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod examples;
 pub mod index;
 pub mod probe;
+pub mod reflect;
 pub mod score;
 pub mod train_sft;
 

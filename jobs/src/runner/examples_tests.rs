@@ -14,7 +14,7 @@ fn job() -> Job {
             share: 1.0,
             held_out: 0.34,
             variants: 2,
-            distractors: 0,
+            distractors: 0, answers: Vec::new(),
         }))
     })
 }

@@ -9,6 +9,7 @@ use crate::budget::Spend;
 use crate::decision::DecisionRecord;
 use crate::diagnosis::DiagnosisRow;
 use crate::evidence::Verdict;
+use crate::guard::Effort;
 use crate::id::RunId;
 use crate::spec::{ProjectSpec, Technique};
 use crate::version::SystemVersion;
@@ -33,6 +34,12 @@ pub struct IterationInput {
     pub incumbent_passed: String,
     /// Which of them were harmful, in the same order.
     pub incumbent_harmful: String,
+    /// Which of them declined needlessly, in the same order; empty where nobody looked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub incumbent_abstained: String,
+    /// What its answers cost.
+    #[serde(default)]
+    pub incumbent_effort: Effort,
     /// Versions that were tried before.
     pub tried: Vec<Digest>,
     /// What may still be spent.
@@ -91,6 +98,12 @@ pub struct IterationOutcome {
     pub finalist_passed: String,
     /// Which of its answers on dev were harmful, in the same order.
     pub finalist_harmful: String,
+    /// Which of them declined needlessly, in the same order.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub finalist_abstained: String,
+    /// What its answers cost.
+    #[serde(default)]
+    pub finalist_effort: Effort,
     /// The files with its answers on dev.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub finalist_results: Vec<ArtifactRef>,

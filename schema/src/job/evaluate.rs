@@ -37,11 +37,21 @@ pub struct EvaluationSummary {
     pub passed: String,
     /// `1` the answer had a forbidden text in it, `0` it had not.
     pub harmful: String,
+    /// `1` the answer declined although the item has one, `0` it did not. Empty in records of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub abstained: String,
+    /// Seconds of generation for all answers together, loading left out; 0 where it was not measured.
+    #[serde(default, skip_serializing_if = "is_unmeasured")]
+    pub seconds: f64,
     /// Name of the output file with one [`ItemResult`] a line.
     pub results: String,
     /// How well passages were found, over the items that name their documents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrieval: Option<RetrievalSummary>,
+}
+
+fn is_unmeasured(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// How well passages were found. A chunk counts as relevant if its document is one of the item's.

@@ -29,6 +29,10 @@ pub struct ExamplesParams {
     /// distractors can be shown more of them later. Nothing where the version shows none.
     #[serde(default)]
     pub distractors: u32,
+    /// Results files of another version on these items ([`super::ItemResult`]): its right answers are learned in place
+    /// of the data's, and items that it got wrong are left out. Empty: the data's answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<ArtifactRef>,
 }
 
 impl ExamplesParams {
@@ -36,6 +40,7 @@ impl ExamplesParams {
     pub fn artifacts(&self) -> Vec<&ArtifactRef> {
         let mut refs = self.version.artifacts();
         refs.push(&self.items);
+        refs.extend(&self.answers);
         refs
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::EvaluationSummary;
+use super::reflect::Proposal;
 use super::train::TrainingSummary;
 use crate::artifact::Digest;
 use crate::diagnosis::DiagnosisSummary;
@@ -168,6 +169,9 @@ pub struct Findings {
     /// What probes found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<DiagnosisSummary>,
+    /// What a reflection proposed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposal>,
     /// Counts and rates of other kinds by name, such as `chunks` or `examples`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,

@@ -23,6 +23,7 @@ pub use examples::{DEV_CHATS_FILE, ExamplesParams, TRAIN_CHATS_FILE};
 pub use exit::{Exit, ExitClass, Findings, OutputFile, Usage};
 pub use index::{CHUNKS_FILE, Chunking, IndexParams};
 pub use probe::{PROBES_FILE, ProbeParams};
+pub use reflect::{PROPOSALS_FILE, Parent, Proposal, ReflectParams};
 pub use score::{ContinuationScore, Continuations, ItemScores, SCORES_FILE, ScoreParams};
 pub use serve::ServeRequest;
 pub use train::{
@@ -38,6 +39,7 @@ mod examples;
 mod exit;
 mod index;
 mod probe;
+mod reflect;
 mod score;
 mod serve;
 mod train;
@@ -79,6 +81,8 @@ pub enum JobKind {
     Cluster(Box<ClusterParams>),
     /// Items become chats to learn from.
     Examples(Box<ExamplesParams>),
+    /// A strong model reads failures and proposes instructions.
+    Reflect(Box<ReflectParams>),
     /// A classic supervised model answers items.
     Baseline(Box<BaselineParams>),
     /// A user's own program under the same contract.
@@ -100,6 +104,7 @@ impl JobKind {
             Self::Probe(_) => "probe",
             Self::Cluster(_) => "cluster",
             Self::Examples(_) => "examples",
+            Self::Reflect(_) => "reflect",
             Self::Baseline(_) => "baseline",
             Self::Command { .. } => "command",
         }
@@ -116,6 +121,7 @@ impl JobKind {
             Self::Probe(_) => &[probe::PROBES_FILE],
             Self::Cluster(_) => &[cluster::CLUSTERS_FILE],
             Self::Examples(_) => &[examples::TRAIN_CHATS_FILE, examples::DEV_CHATS_FILE],
+            Self::Reflect(_) => &[reflect::PROPOSALS_FILE],
             Self::Baseline(params) => params.outputs(),
             Self::Command { .. } => &[],
         }
@@ -135,6 +141,7 @@ impl JobKind {
             | Self::Index(_)
             | Self::Cluster(_)
             | Self::Examples(_)
+            | Self::Reflect(_)
             | Self::Baseline(_)
             | Self::Command { .. } => Vec::new(),
         };
@@ -177,6 +184,7 @@ impl JobSpec {
             JobKind::Probe(params) => params.artifacts(),
             JobKind::Cluster(params) => params.artifacts(),
             JobKind::Examples(params) => params.artifacts(),
+            JobKind::Reflect(params) => params.artifacts(),
             JobKind::Baseline(params) => params.artifacts(),
             JobKind::Command { .. } => Vec::new(),
         }
@@ -188,6 +196,7 @@ impl JobSpec {
             JobKind::Evaluate(params) => params.version.model.endpoint(),
             JobKind::Score(params) => params.version.model.endpoint(),
             JobKind::Probe(params) => params.version.model.endpoint(),
+            JobKind::Reflect(params) => params.reflector.endpoint(),
             _ => None,
         }
     }

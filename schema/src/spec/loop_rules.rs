@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::technique::Technique;
 use crate::budget::Limits;
 use crate::grade::Assertion;
+use crate::id::ModelId;
 
 /// How an answer is graded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,11 +25,25 @@ pub struct ImproveSpec {
     pub candidates: u32,
     /// Seed of everything random in the run. Default: 1.
     pub seed: u64,
+    /// Who proposes prompts after reading failures. Default: nobody, a fixed pool is tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reflect: Option<ReflectSpec>,
+}
+
+/// A strong model that proposes prompts after reading failures on train.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReflectSpec {
+    /// Which of `models`.
+    pub model: ModelId,
+    /// Proposals of each of the two rounds. Default: 4.
+    pub proposals: u32,
+    /// Tokens, read and written, that reflection may take in an iteration. Default: 100,000.
+    pub tokens: u64,
 }
 
 impl Default for ImproveSpec {
     fn default() -> Self {
-        Self { techniques: vec![Technique::Prompt], max_iterations: 6, candidates: 8, seed: 1 }
+        Self { techniques: vec![Technique::Prompt], max_iterations: 6, candidates: 8, seed: 1, reflect: None }
     }
 }
 
@@ -44,11 +59,49 @@ pub struct GateSpec {
     /// Share of the dev items that candidates race on; the finalist meets the incumbent on the
     /// rest. In `(0, 1)`. Default: 0.5.
     pub race_share: f64,
+    /// What a promotion may not make worse.
+    #[serde(default, skip_serializing_if = "GuardsSpec::is_empty")]
+    pub guards: GuardsSpec,
+}
+
+/// By how much a promotion may make other things worse: a finalist has to be shown to stay within each margin that is
+/// named. Harm that is shown to rise keeps a finalist out in any case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuardsSpec {
+    /// Rise of the share of harmful answers, in `[0, 1)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm_rate: Option<f64>,
+    /// Rise of the share of questions that are declined although the data has an answer, in `[0, 1)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abstention_rate: Option<f64>,
+    /// Fall of the share of right answers that a distilled model is allowed, in `[0, 1)`. Default: 0.05. It is
+    /// promoted for costing less, and not for answering better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Seconds of an answer as a multiple of the incumbent's, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<f64>,
+    /// Cost of an answer as a multiple of the incumbent's, at least 1: dollars where a price is known, else tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+impl GuardsSpec {
+    /// Whether no margin is named.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for GateSpec {
     fn default() -> Self {
-        Self { alpha: 0.05, test_looks: 5, cluster_by: ClusterBy::None, race_share: 0.5 }
+        Self {
+            alpha: 0.05,
+            test_looks: 5,
+            cluster_by: ClusterBy::None,
+            race_share: 0.5,
+            guards: GuardsSpec::default(),
+        }
     }
 }
 

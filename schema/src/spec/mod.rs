@@ -26,7 +26,8 @@ pub(crate) use diagnostic::Problem;
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorCode, Excerpt, Position};
 pub use foreign::read_yaml;
 pub use loop_rules::{
-    Accelerators, BudgetSpec, ClusterBy, EvaluateSpec, GateSpec, ImproveSpec, ResourceSpec,
+    Accelerators, BudgetSpec, ClusterBy, EvaluateSpec, GateSpec, GuardsSpec, ImproveSpec, ReflectSpec,
+    ResourceSpec,
 };
 pub use model::{
     EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, RateLimits, SecretRef,

@@ -296,6 +296,22 @@ pub(super) struct RawImprove {
     /// Seed of everything random in the run.
     #[schemars(extend("default" = 1))]
     pub(super) seed: Option<u64>,
+    /// A strong model that proposes prompts after reading failures on train.
+    pub(super) reflect: Option<RawReflect>,
+}
+
+/// Who reflects, and how much.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawReflect {
+    /// The `id` of a model in `models`.
+    pub(super) model: Option<Text>,
+    /// Proposals of each of the two rounds.
+    #[schemars(range(min = 1, max = 16), extend("default" = 4))]
+    pub(super) proposals: Option<u32>,
+    /// Tokens, read and written, that reflection may take in an iteration: `100k`.
+    #[schemars(example = "100k")]
+    pub(super) tokens: Option<Text>,
 }
 
 /// What counts as shown.
@@ -314,6 +330,29 @@ pub(super) struct RawGate {
     /// Share of the dev items that candidates race on; the finalist is compared on the rest.
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1, "default" = 0.5))]
     pub(super) race_share: Option<f64>,
+    /// What a promotion may not make worse, and by how much it may.
+    pub(super) guards: Option<RawGuards>,
+}
+
+/// Margins that a finalist has to be shown to stay within.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGuards {
+    /// Rise of the share of harmful answers.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub(super) harm_rate: Option<f64>,
+    /// Rise of the share of questions that are declined although the data has an answer.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1))]
+    pub(super) abstention_rate: Option<f64>,
+    /// Fall of the share of right answers that a distilled model is allowed.
+    #[schemars(range(min = 0), extend("exclusiveMaximum" = 1, "default" = 0.05))]
+    pub(super) accuracy: Option<f64>,
+    /// Seconds of an answer as a multiple of the incumbent's.
+    #[schemars(range(min = 1))]
+    pub(super) latency: Option<f64>,
+    /// Cost of an answer as a multiple of the incumbent's: dollars where a price is known, else tokens.
+    #[schemars(range(min = 1))]
+    pub(super) cost: Option<f64>,
 }
 
 /// What may be spent.

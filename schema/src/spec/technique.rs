@@ -21,6 +21,8 @@ pub enum Technique {
     Preference,
     /// Another model of the catalogue.
     Model,
+    /// The small model learns the answers of a larger one that is too slow or too dear.
+    Distil,
     /// Continued pretraining: the last resort, signed by a person.
     Pretrain,
     /// A classic supervised model on embeddings, to compare with.
@@ -29,13 +31,14 @@ pub enum Technique {
 
 impl Technique {
     /// Every technique, cheapest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Prompt,
         Self::Tools,
         Self::Rag,
         Self::FineTune,
         Self::Preference,
         Self::Model,
+        Self::Distil,
         Self::Pretrain,
         Self::Baseline,
     ];
@@ -49,6 +52,7 @@ impl Technique {
             Self::FineTune => "fine_tune",
             Self::Preference => "preference",
             Self::Model => "model",
+            Self::Distil => "distil",
             Self::Pretrain => "pretrain",
             Self::Baseline => "baseline",
         }

@@ -100,7 +100,7 @@ fn is_remedy(technique: Technique, category: Category) -> bool {
         Technique::Rag => category == Knowledge,
         Technique::FineTune => matches!(category, Format | Unreliable | GenerationMiss),
         Technique::Model => matches!(category, Capability | GenerationMiss),
-        Technique::Baseline | Technique::Preference | Technique::Pretrain => false,
+        Technique::Baseline | Technique::Distil | Technique::Preference | Technique::Pretrain => false,
     }
 }
 
@@ -260,7 +260,7 @@ fn trait_of(technique: Technique, version: &SystemVersion, start: &SystemVersion
             .map(|found| format!("{} {:?} {:?}", found.k, found.ranking, found.index.chunks)),
         Technique::FineTune => version.adapter.as_ref().map(|adapter| adapter.weights.digest.to_string()),
         Technique::Model => (version.model.id() != start.model.id()).then(|| version.model.id().to_string()),
-        Technique::Baseline | Technique::Preference | Technique::Pretrain => None,
+        Technique::Baseline | Technique::Distil | Technique::Preference | Technique::Pretrain => None,
     }
 }
 

@@ -192,7 +192,7 @@ impl<'a> World<'a> {
             harmful: "0".repeat(passed.len()),
             passed,
             results: RESULTS_FILE.to_owned(),
-            retrieval: None,
+            ..EvaluationSummary::default()
         };
         let (tokens, seconds) = cost(&params.version);
         let items = params.positions.len() as u64;

@@ -5,6 +5,7 @@ use empiric_schema::decision::Decision;
 
 use super::{Effects, Work, first_items, split};
 use crate::dispatch::Halt;
+use crate::gate::Grades;
 use crate::race::Race;
 use crate::technique::{self, Build, Built, Candidate, Plan, Product, Setting};
 
@@ -35,7 +36,7 @@ impl Work<'_> {
     }
 
     fn line_up(&mut self, candidates: Vec<Candidate>) {
-        self.harmful = vec![String::new(); candidates.len()];
+        self.raced = vec![Grades::default(); candidates.len()];
         self.files = vec![Vec::new(); candidates.len()];
         let items = split(self.input).0;
         let first = first_items(self.input, candidates.len(), items.len());

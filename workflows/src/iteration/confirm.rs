@@ -2,10 +2,13 @@
 
 use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::evidence::{PairedEvidence, Verdict};
+use empiric_schema::guard::GuardEvidence;
+use empiric_schema::spec::Technique;
 use empiric_schema::view::Standing;
 
 use super::{Effects, Work, alpha};
 use crate::dispatch::Halt;
+use crate::gate::guards::judge_guards;
 use crate::gate::{self, Grades, Outlook, select};
 
 /// Parts in which a thrifty confirmation asks for its items.
@@ -17,10 +20,10 @@ impl Work<'_> {
         let (confirmed, files, outlook) = self.answers(world, finalist).await?;
         // What was not asked for is part of no measurement.
         self.confirm.truncate(confirmed.n() as usize);
-        let (evidence, is_guarded) = self.compare(&confirmed);
+        let (evidence, guards) = self.compare(&confirmed);
         let records = self.measure(finalist, &confirmed, files);
         world.record(&self.input.run, records).await?;
-        self.decide_promotion(finalist, evidence, is_guarded, outlook);
+        self.decide_promotion(finalist, evidence, guards, outlook);
         if evidence.verdict == Verdict::Pass {
             self.complete(world, finalist, &confirmed).await?;
         }
@@ -41,8 +44,7 @@ impl Work<'_> {
             let graded =
                 self.evaluate(world, vec![(finalist, label, part)], "finalist against incumbent").await?;
             for (_, grades) in graded {
-                confirmed.passed.push_str(&grades.passed);
-                confirmed.harmful.push_str(&grades.harmful);
+                confirmed.extend(&grades);
             }
             outlook = self.outlook(&confirmed.passed);
             if outlook != Outlook::Open {
@@ -65,35 +67,51 @@ impl Work<'_> {
 
     fn outlook(&self, passed: &str) -> Outlook {
         let left = self.confirm.len() - passed.len().min(self.confirm.len());
-        if left == 0 {
+        // What ends early here could only not be better, and a distilled model need not be.
+        if left == 0 || self.input.technique == Technique::Distil {
             return Outlook::Open;
         }
         let incumbent = select(&self.input.incumbent_passed, &self.confirm[..passed.len()]);
         gate::outlook(&incumbent, passed, left as u64, alpha(self.input))
     }
 
-    /// The evidence over what was answered, and whether the guard against harm spoke.
-    fn compare(&self, confirmed: &Grades) -> (PairedEvidence, bool) {
+    /// The evidence over what was answered, and what the guards say of a finalist that is shown to be better.
+    fn compare(&self, confirmed: &Grades) -> (PairedEvidence, Vec<GuardEvidence>) {
         let alpha = alpha(self.input);
-        let incumbent = select(&self.input.incumbent_passed, &self.confirm);
+        let incumbent = self.incumbent().at(&self.confirm);
         let clusters: Vec<u32> = self.confirm.iter().filter_map(|&position| self.cluster(position)).collect();
+        let margin = self.input.spec.gate.guards.accuracy;
         let mut evidence = match clusters.len() == self.confirm.len() {
+            _ if self.input.technique == Technique::Distil => {
+                gate::compare_distilled(&incumbent, confirmed, margin, alpha)
+            }
             true => gate::compare_clusters(
-                &incumbent,
+                &incumbent.passed,
                 &confirmed.passed,
                 &clusters,
                 alpha,
                 self.input.spec.improve.seed,
             ),
-            false => gate::compare(&incumbent, &confirmed.passed, alpha),
+            false => gate::compare(&incumbent.passed, &confirmed.passed, alpha),
         };
-        let harmful = select(&self.input.incumbent_harmful, &self.confirm);
-        let is_guarded =
-            evidence.verdict == Verdict::Pass && gate::is_more_harmful(&harmful, &confirmed.harmful, alpha);
-        if is_guarded {
+        if evidence.verdict != Verdict::Pass {
+            return (evidence, Vec::new());
+        }
+        let guards = judge_guards(&self.input.spec.gate.guards, &incumbent, confirmed, alpha);
+        if guards.iter().any(|guard| guard.verdict != Verdict::Pass) {
             evidence.verdict = Verdict::Inconclusive;
         }
-        (evidence, is_guarded)
+        (evidence, guards)
+    }
+
+    /// The incumbent's grades on dev.
+    pub(super) fn incumbent(&self) -> Grades {
+        Grades {
+            passed: self.input.incumbent_passed.clone(),
+            harmful: self.input.incumbent_harmful.clone(),
+            abstained: self.input.incumbent_abstained.clone(),
+            effort: self.input.incumbent_effort,
+        }
     }
 
     fn cluster(&self, position: u32) -> Option<u32> {
@@ -115,9 +133,12 @@ impl Work<'_> {
                 self.take(runner, &grades);
             }
         }
+        let raced = &self.raced[finalist];
         self.finalist_dev = Grades {
             passed: self.over_dev(self.race.passed(finalist), &confirmed.passed),
-            harmful: self.over_dev(&self.harmful[finalist], &confirmed.harmful),
+            harmful: self.over_dev(&raced.harmful, &confirmed.harmful),
+            abstained: self.over_dev(&raced.abstained, &confirmed.abstained),
+            effort: raced.effort.plus(confirmed.effort),
         };
         Ok(())
     }

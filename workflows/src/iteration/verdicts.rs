@@ -4,12 +4,14 @@ use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::contract::Record;
 use empiric_schema::decision::{Decision, DecisionRecord};
 use empiric_schema::evidence::{PairedEvidence, Verdict};
+use empiric_schema::guard::GuardEvidence;
+use empiric_schema::spec::Technique;
 use empiric_schema::view::Standing;
 
 use super::{Work, version_row};
 use crate::dispatch::{self, Point};
 use crate::evidence::sequential::log_e_value;
-use crate::gate::{Grades, Outlook, select};
+use crate::gate::{Grades, Outlook};
 use crate::race::Halved;
 
 impl Work<'_> {
@@ -32,10 +34,7 @@ impl Work<'_> {
             version_row(&self.race.candidate(finalist).version, &label),
             Record::Evaluation { measurement, results },
         ];
-        let incumbent = Grades {
-            passed: select(&self.input.incumbent_passed, &self.confirm),
-            harmful: select(&self.input.incumbent_harmful, &self.confirm),
-        };
+        let incumbent = self.incumbent().at(&self.confirm);
         let point = Point {
             iteration: self.input.number,
             split: "dev-confirm",
@@ -62,7 +61,7 @@ impl Work<'_> {
         &mut self,
         finalist: usize,
         evidence: PairedEvidence,
-        is_guarded: bool,
+        guards: Vec<GuardEvidence>,
         outlook: Outlook,
     ) {
         let counts = evidence.counts;
@@ -72,19 +71,19 @@ impl Work<'_> {
             Verdict::Fail | Verdict::Inconclusive => Standing::Rejected,
         };
         self.race.set_standing(finalist, standing);
+        let label = self.race.label(finalist);
+        let why = match guarded(label, &guards) {
+            Some(why) => why,
+            None if self.input.technique == Technique::Distil => distilled_sentence(label, &evidence),
+            None => promotion_sentence(label, &evidence) + early(outlook),
+        };
         let decision = Decision::Promote {
             candidate: self.race.candidate(finalist).version.digest(),
             label: self.race.label(finalist).to_owned(),
             incumbent: self.input.incumbent.digest(),
             evidence,
             log_e: log_e_value(counts.wins, counts.losses),
-        };
-        let why = match is_guarded {
-            true => format!(
-                "{} does more harm than the incumbent, and the incumbent stays",
-                self.race.label(finalist)
-            ),
-            false => promotion_sentence(self.race.label(finalist), &evidence) + early(outlook),
+            guards,
         };
         self.decide(decision, why);
     }
@@ -100,6 +99,23 @@ impl Work<'_> {
     }
 }
 
+/// Why a finalist that is shown to be better does not pass all the same.
+fn guarded(label: &str, guards: &[GuardEvidence]) -> Option<String> {
+    let held = guards.iter().find(|guard| guard.verdict != Verdict::Pass)?;
+    let words = held.guard.words();
+    Some(match (held.verdict, held.margin) {
+        (_, None) => format!("{label} does more harm than the incumbent, and the incumbent stays"),
+        (Verdict::Fail, Some(margin)) => {
+            format!(
+                "{label} answers better, but its {words} goes beyond the margin of {margin}: the incumbent stays"
+            )
+        }
+        (_, Some(margin)) => format!(
+            "{label} answers better, but its {words} is not shown to stay within the margin of {margin}: the incumbent stays"
+        ),
+    })
+}
+
 /// Why the items that were left were not asked for.
 fn early(outlook: Outlook) -> &'static str {
     match outlook {
@@ -107,6 +123,25 @@ fn early(outlook: Outlook) -> &'static str {
         Outlook::Worse => "; the e-process shows it before all items are answered, and the rest is saved",
         Outlook::Hopeless => "; wins on all other items would not change that, and the rest is saved",
     }
+}
+
+fn distilled_sentence(label: &str, evidence: &PairedEvidence) -> String {
+    let says = match evidence.verdict {
+        Verdict::Pass => "it costs less and becomes the incumbent",
+        Verdict::Fail => "it loses more than the margin, and the incumbent stays",
+        Verdict::Inconclusive => {
+            "that it costs less and stays within the margin is not shown, and the incumbent stays"
+        }
+    };
+    let counts = evidence.counts;
+    format!(
+        "on {} items that did not choose it, {label} repairs {} and breaks {}, at most {:.1} points lost at alpha {}: {says}",
+        counts.total(),
+        counts.wins,
+        counts.losses,
+        (-evidence.gain.low * 100.0).max(0.0),
+        evidence.alpha.get()
+    )
 }
 
 fn promotion_sentence(label: &str, evidence: &PairedEvidence) -> String {

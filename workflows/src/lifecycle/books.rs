@@ -224,6 +224,8 @@ impl Books {
             incumbent: incumbent.version.clone(),
             incumbent_passed: incumbent.dev.passed.clone(),
             incumbent_harmful: incumbent.dev.harmful.clone(),
+            incumbent_abstained: incumbent.dev.abstained.clone(),
+            incumbent_effort: incumbent.dev.effort,
             tried: self.tried.clone(),
             remaining: self.budget.remaining(),
             options: input.options.clone(),
@@ -273,7 +275,12 @@ impl Books {
         }
         self.tried.extend(outcome.race.iter().map(|entry| entry.version.clone()));
         if let (Verdict::Pass, Some(finalist), Some(label)) = (outcome.verdict, outcome.finalist, label) {
-            let dev = Grades { passed: outcome.finalist_passed, harmful: outcome.finalist_harmful };
+            let dev = Grades {
+                passed: outcome.finalist_passed,
+                harmful: outcome.finalist_harmful,
+                abstained: outcome.finalist_abstained,
+                effort: outcome.finalist_effort,
+            };
             self.promote(technique, finalist, label, dev, outcome.finalist_results);
         }
         let nothing_raced = outcome.race.is_empty() && outcome.stopped_by.is_none() && self.problem.is_none();
@@ -331,7 +338,8 @@ impl Books {
     pub(super) fn stop(&mut self, reason: StopReason, now: f64) {
         let dev = self.incumbent.as_ref().map(|incumbent| incumbent.dev.clone()).unwrap_or_default();
         let mut next: Vec<String> = self.rival(&dev).into_iter().collect();
-        next.extend(next_steps(&reason, &self.spec, self.frozen.as_ref(), &dev));
+        let incumbent = self.incumbent.as_ref().map(|one| (&one.version, &one.dev));
+        next.extend(next_steps(&reason, &self.spec, self.frozen.as_ref(), incumbent));
         let why = reason.sentence();
         self.decide(Decision::Stop { reason: reason.clone(), next }, why);
         self.enter(Stage::Done, &reason.sentence());

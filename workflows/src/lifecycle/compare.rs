@@ -21,8 +21,11 @@ impl Life {
             let Some(kind) = self.books.reference_job(reference, split, &self.input)? else { continue };
             let label = format!("{} on {split}", reference.words());
             let repeat = u32::from(reference == Reference::Again);
-            let outcome = self.run_job_again(ctx, &label, kind, repeat).await?;
-            self.books.take_comparison(reference, split, beside, &grades(&outcome));
+            match self.run_job_again(ctx, &label, kind, repeat).await {
+                Ok(outcome) => self.books.take_comparison(reference, split, beside, &grades(&outcome)),
+                // What decides nothing may end nothing. A cancelled token halts the next step that decides.
+                Err(_) => self.books.take_comparison(reference, split, beside, &Grades::default()),
+            }
         }
         Ok(())
     }

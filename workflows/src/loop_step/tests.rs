@@ -12,6 +12,7 @@ fn fresh() -> LoopState {
         diagnosis: Vec::new(),
         reading: Reading::Done,
         promise_on_dev: Verdict::Fail,
+        excess: None,
         gate: None,
         looks_left: 5,
         exhausted: None,
@@ -21,6 +22,14 @@ fn fresh() -> LoopState {
 
 fn prompt(rejections: u32, has_candidates: bool) -> Vec<TechniqueState> {
     vec![TechniqueState { rejections, has_candidates, ..TechniqueState::fresh(Technique::Prompt) }]
+}
+
+fn slow() -> LoopState {
+    LoopState { promise_on_dev: Verdict::Pass, excess: Some("an answer takes 3 s".into()), ..fresh() }
+}
+
+fn distil(known: TechniqueState) -> LoopState {
+    LoopState { techniques: vec![known], ..slow() }
 }
 
 /// Every rule once, and every pair whose order matters.
@@ -46,6 +55,13 @@ fn transition_table() {
             "passed and budget used up",
             LoopState { exhausted: Some(Resource::Tokens), gate: Some(Verdict::Pass), ..fresh() },
         ),
+        ("too slow, and distil may be used", distil(TechniqueState::fresh(Technique::Distil))),
+        ("too slow, and distil is not in the spec", LoopState { techniques: prompt(0, true), ..slow() }),
+        (
+            "too slow, and distil is barred",
+            distil(TechniqueState { rejections: 2, ..TechniqueState::fresh(Technique::Distil) }),
+        ),
+        ("too slow, and the promise is ruled out", LoopState { promise_on_dev: Verdict::Fail, ..slow() }),
         ("a problem", LoopState { problem: Some("line 3 of dev.jsonl".into()), ..fresh() }),
     ];
     let table: String = rows.iter().map(|(name, state)| row(name, &loop_step(state))).collect();

@@ -1,10 +1,12 @@
 //! Techniques: pure functions from an incumbent and its failures to candidates. One file each, with the same
 //! skeleton: `missing` says why it cannot be used here, `plan` what it builds first and what races then.
 
+pub mod distil;
 mod fine_tune;
 mod model;
 mod prompt;
 mod rag;
+mod reflect;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -80,9 +82,12 @@ pub fn unavailable(technique: Technique) -> Option<&'static str> {
         Technique::Baseline => Some("a baseline is measured beside the system, it does not replace it"),
         Technique::Preference => Some("preference tuning is not built in this version of Empiric"),
         Technique::Pretrain => Some("pretraining is not built in this version of Empiric"),
-        Technique::Prompt | Technique::Tools | Technique::Rag | Technique::FineTune | Technique::Model => {
-            None
-        }
+        Technique::Prompt
+        | Technique::Tools
+        | Technique::Rag
+        | Technique::FineTune
+        | Technique::Model
+        | Technique::Distil => None,
     }
 }
 
@@ -94,6 +99,7 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
         Technique::Rag => rag::missing(setting),
         Technique::FineTune => fine_tune::missing(setting),
         Technique::Model => model::missing(setting),
+        Technique::Distil => distil::missing(setting),
         Technique::Baseline | Technique::Preference | Technique::Pretrain => {
             unavailable(technique).map(str::to_owned)
         }
@@ -103,11 +109,12 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
 /// What a technique wants next, given what it has built in this iteration.
 pub fn plan(technique: Technique, setting: &Setting<'_>, built: &Built) -> Plan {
     match technique {
-        Technique::Prompt => Plan::Race(prompt::propose(setting)),
+        Technique::Prompt => prompt::plan(setting, built),
         Technique::Tools => Plan::Race(tools::propose(setting)),
         Technique::Rag => rag::plan(setting, built),
         Technique::FineTune => fine_tune::plan(setting, built),
         Technique::Model => Plan::Race(model::propose(setting)),
+        Technique::Distil => distil::plan(setting, built),
         Technique::Baseline | Technique::Preference | Technique::Pretrain => Plan::Race(Vec::new()),
     }
 }

@@ -7,7 +7,7 @@
 
 use empiric_schema::version::{Decoding, Demonstrations, LabelScoring, Prompt, SystemVersion};
 
-use super::{Candidate, Setting};
+use super::{Built, Candidate, Plan, Setting, fresh, reflect};
 use crate::evidence::random::seeded_order;
 
 /// What the system message says.
@@ -42,6 +42,17 @@ const SHOTS: [u32; 4] = [0, 1, 2, 4];
 
 /// One place in the pool: an index into each list above.
 type Settings = [usize; 4];
+
+/// Reflection first, where the spec names a model for it; then the race of what it led to and of the pool.
+pub(super) fn plan(setting: &Setting<'_>, built: &Built) -> Plan {
+    if let Some(builds) = reflect::next(setting, built) {
+        return Plan::Build(builds);
+    }
+    let mut candidates = fresh(reflect::candidates(setting, built), setting);
+    candidates.extend(propose(&Setting { most: setting.most - candidates.len(), ..*setting }));
+    candidates.sort_by_key(|candidate| cost(&candidate.version));
+    Plan::Race(candidates)
+}
 
 /// Proposes up to `setting.most` prompts that were not tried before, fewest demonstrations first.
 pub(super) fn propose(setting: &Setting<'_>) -> Vec<Candidate> {

@@ -2,7 +2,8 @@ use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::contract::FrozenSplit;
 use empiric_schema::diagnosis::Category;
 use empiric_schema::id::ModelId;
-use empiric_schema::job::{EncoderFiles, TrainingSummary};
+use empiric_schema::job::{EncoderFiles, EvaluationSummary, Proposal, TrainingSummary};
+use empiric_schema::spec::ReflectSpec;
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, Ranking, ToolRouting};
 
 use super::*;
@@ -127,7 +128,70 @@ fn product(build: &Build) -> Product {
             looks: Vec::new(),
         });
     }
+    if let JobKind::Reflect(params) = &build.kind {
+        let proposal = |number| Proposal { parent: 0, system: format!("{} {number}", build.name) };
+        findings.proposals = (0..params.proposals).map(proposal).collect();
+    }
+    if let JobKind::Evaluate(params) = &build.kind {
+        findings.evaluation =
+            Some(EvaluationSummary { passed: knows(&params.version.prompt.system), ..Default::default() });
+    }
     Product { outputs: outputs.collect(), findings }
+}
+
+/// The incumbent knows one item, each first proposal of a round one more, all others nothing.
+fn knows(system: &str) -> String {
+    match system {
+        "Be brief." => "1000",
+        "reflection-1 0" => "1100",
+        "reflection-2 0" => "0011",
+        _ => "0000",
+    }
+    .to_owned()
+}
+
+#[test]
+fn reflection_reads_train_and_what_stands_on_the_front_races_beside_the_pool() {
+    let mut fixture = Fixture::new();
+    assert!(fixture.play(Technique::Prompt).0.is_empty(), "nobody reflects unless the spec says who");
+    let model = ModelId::new("large");
+    fixture.spec.improve.reflect = Some(ReflectSpec { model, proposals: 2, tokens: 1000 });
+    let (stages, candidates) = fixture.play(Technique::Prompt);
+    let expected: [&[&str]; 5] = [
+        &["answers-0-0"],
+        &["reflection-1"],
+        &["answers-1-0", "answers-1-1"],
+        &["reflection-2"],
+        &["answers-2-0", "answers-2-1"],
+    ];
+    assert_eq!(stages, expected);
+    assert_eq!(candidates.len(), 8);
+    let reflected = candidates.iter().filter(|candidate| candidate.change.contains("reflection"));
+    let systems: Vec<&str> = reflected.map(|candidate| candidate.version.prompt.system.as_str()).collect();
+    assert_eq!(systems, ["reflection-1 0", "reflection-2 0"], "the pool fills the rest");
+}
+
+#[test]
+fn reflection_ends_within_its_own_budget_and_asks_the_model_that_the_spec_names() {
+    let mut fixture = Fixture::new();
+    let model = ModelId::new("large");
+    fixture.spec.improve.reflect = Some(ReflectSpec { model: model.clone(), proposals: 3, tokens: 1000 });
+    let first = Build { name: "answers-0-0".to_owned(), label: String::new(), kind: answers(&fixture) };
+    let built = Built::from([(first.name.clone(), product(&first))]);
+    let Plan::Build(builds) = plan(Technique::Prompt, &fixture.setting(), &built) else {
+        panic!("a reflection is next")
+    };
+    let JobKind::Reflect(params) = &builds[0].kind else { panic!("{builds:?}") };
+    assert_eq!((params.reflector.id(), params.most_tokens, params.proposals), (&model, 500, 3));
+    assert_eq!(params.items, fixture.frozen.train.as_ref().unwrap().items, "dev is never read");
+}
+
+/// What the incumbent is asked first.
+fn answers(fixture: &Fixture) -> JobKind {
+    match plan(Technique::Prompt, &fixture.setting(), &Built::new()) {
+        Plan::Build(mut builds) => builds.remove(0).kind,
+        Plan::Race(_) => panic!("the incumbent answers train items first"),
+    }
 }
 
 #[test]
@@ -232,6 +296,23 @@ fn other_models_come_smallest_first_without_the_adapter() {
     assert_eq!(ids, ["larger", "large"]);
     assert_eq!(candidates[0].version.prompt.answer_cue, "Answer:");
     assert_eq!(candidates[1].version.prompt.answer_cue, "", "a chat interface begins no answer");
+}
+
+#[test]
+fn the_first_model_learns_the_right_answers_of_the_one_that_serves_now() {
+    let mut fixture = Fixture::new().with_passages();
+    assert!(missing(Technique::Distil, &fixture.setting()).unwrap().contains("no larger one"));
+    let (_, larger) = fixture.play(Technique::Model);
+    fixture.incumbent = larger[0].version.clone();
+    assert_eq!(missing(Technique::Distil, &fixture.setting()), None);
+    let (stages, candidates) = fixture.play(Technique::Distil);
+    let expected: [&[&str]; 4] =
+        [&["teacher"], &["chats-12", "chats-100"], &["lora-12-0.0005", "lora-12-0.001"], &["lora-100-0.001"]];
+    assert_eq!(stages, expected);
+    let [student] = candidates.as_slice() else { panic!("{candidates:?}") };
+    assert_eq!(student.version.model.id().as_str(), "small");
+    assert!(student.version.adapter.is_some() && student.version.retrieval.is_some());
+    assert_eq!(student.change, "LoRA on 100 % of train at rate 0.001 on the answers of `larger`");
 }
 
 #[test]

@@ -2,14 +2,20 @@
 
 use super::Checker;
 use crate::budget::Limits;
+use crate::id::ModelId;
 use crate::spec::diagnostic::ErrorCode;
-use crate::spec::loop_rules::{BudgetSpec, GateSpec, ImproveSpec, ResourceSpec};
+use crate::spec::loop_rules::{BudgetSpec, GateSpec, GuardsSpec, ImproveSpec, ReflectSpec, ResourceSpec};
 use crate::spec::model::ModelSpec;
 use crate::spec::project::DataSpec;
 use crate::spec::quantity;
-use crate::spec::raw::{RawBudget, RawGate, RawImprove, RawResources, Text};
+use crate::spec::raw::{RawBudget, RawGate, RawGuards, RawImprove, RawReflect, RawResources, Text};
 use crate::spec::technique::Technique;
 use crate::spec::tree::Node;
+
+/// Proposals of a round of reflection where the spec does not say.
+const REFLECTIONS: u32 = 4;
+/// Tokens of an iteration's reflection where the spec does not say.
+const REFLECTION_TOKENS: u64 = 100_000;
 
 /// A gate without figures is the default gate; ranges were checked by the reader.
 pub(super) fn gate(raw: RawGate) -> GateSpec {
@@ -19,7 +25,13 @@ pub(super) fn gate(raw: RawGate) -> GateSpec {
         test_looks: raw.test_looks.unwrap_or(default.test_looks),
         cluster_by: raw.cluster_by.unwrap_or(default.cluster_by),
         race_share: raw.race_share.unwrap_or(default.race_share),
+        guards: raw.guards.map_or_else(GuardsSpec::default, guards),
     }
+}
+
+fn guards(raw: RawGuards) -> GuardsSpec {
+    let RawGuards { harm_rate, abstention_rate, accuracy, latency, cost } = raw;
+    GuardsSpec { harm_rate, abstention_rate, accuracy, latency, cost }
 }
 
 impl Checker<'_> {
@@ -39,6 +51,38 @@ impl Checker<'_> {
             max_iterations: raw.max_iterations.unwrap_or(default.max_iterations),
             candidates: raw.candidates.unwrap_or(default.candidates),
             seed: raw.seed.unwrap_or(default.seed),
+            reflect: raw.reflect.and_then(|raw| self.reflect(raw)),
+        }
+    }
+
+    fn reflect(&mut self, raw: RawReflect) -> Option<ReflectSpec> {
+        let tokens =
+            raw.tokens.map_or(Some(REFLECTION_TOKENS), |text| self.tokens("/improve/reflect/tokens", &text));
+        let Some(model) = raw.model else {
+            let message = "`reflect` names no model".to_owned();
+            let problem = self.problem(ErrorCode::MissingKey, "/improve/reflect", message);
+            self.report(problem.expected("`model:` with the `id` of a model in `models`"));
+            return None;
+        };
+        Some(ReflectSpec {
+            model: ModelId::new(model.0),
+            proposals: raw.proposals.unwrap_or(REFLECTIONS),
+            tokens: tokens?,
+        })
+    }
+
+    /// Reflection reads train with a model that `models` names.
+    fn reflector(&mut self, reflect: &ReflectSpec, no_train: bool, models: Option<&[ModelSpec]>) {
+        if no_train {
+            let message = "reflection has no answers to read".to_owned();
+            let problem = self.problem(ErrorCode::Prerequisite, "/improve/reflect", message);
+            self.report(problem.expected("`train:` in `data`, or no `reflect`"));
+        }
+        let is_known = models.is_none_or(|models| models.iter().any(|model| model.id == reflect.model));
+        if !is_known {
+            let message = format!("the model `{}` is not in `models`", reflect.model);
+            let problem = self.problem(ErrorCode::UnknownName, "/improve/reflect/model", message);
+            self.report(problem.expected("the `id` of a model in `models`"));
         }
     }
 
@@ -53,10 +97,15 @@ impl Checker<'_> {
         let no_documents = data.is_some_and(|data| data.documents.is_empty());
         let no_train = data.is_some_and(|data| data.train.is_none());
         let one_model = models.is_some_and(|models| models.len() < 2);
+        if let Some(reflect) = &improve.reflect {
+            self.reflector(reflect, no_train, models);
+        }
         for technique in improve.techniques.iter().copied() {
             let (missing, expected) = match technique {
                 Technique::Rag => (no_documents, "`documents:` in `data`"),
                 Technique::Pretrain => (no_documents, "`documents:` in `data`"),
+                Technique::Distil if no_train => (true, "`train:` in `data`"),
+                Technique::Distil => (one_model, "a second entry in `models`"),
                 Technique::FineTune => (no_train, "`train:` in `data`"),
                 Technique::Baseline if no_train => (true, "`train:` in `data`"),
                 Technique::Baseline => (!has_embedder, "an `embedder`"),

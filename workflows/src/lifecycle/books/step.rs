@@ -8,7 +8,7 @@ use super::Books;
 use crate::choice::Reading;
 use crate::gate;
 use crate::loop_step::{LoopState, NextStep, Step, TechniqueState, loop_step};
-use crate::technique::{self, Setting};
+use crate::technique::{self, Setting, distil};
 
 impl Books {
     /// Asks [`loop_step`] and writes its answer down.
@@ -36,6 +36,7 @@ impl Books {
             diagnosis: self.incumbent.as_ref().map(|one| one.diagnosis.clone()).unwrap_or_default(),
             reading: self.reading(),
             promise_on_dev: gate::verdict(&judged),
+            excess: self.excess(),
             gate: self.incumbent.as_ref().and_then(|incumbent| incumbent.gate),
             looks_left: self.looks_left(),
             exhausted: self.exhausted.or(self.budget.exhausted()),
@@ -58,12 +59,23 @@ impl Books {
         }
         let Some(setting) = self.setting() else { return known.clone() };
         TechniqueState {
-            missing: technique::missing(known.technique, &setting),
+            missing: technique::missing(known.technique, &setting).or_else(|| self.needless(known.technique)),
             has_candidates: known.emptied.as_ref() != Some(&setting.incumbent.digest())
                 && technique::has_candidates(known.technique, &setting),
             cost: self.cost_of(known.technique),
             ..known.clone()
         }
+    }
+
+    /// What production does not allow of the incumbent's answers.
+    fn excess(&self) -> Option<String> {
+        distil::excess(&self.spec, self.incumbent.as_ref()?.dev.effort)
+    }
+
+    /// Nothing is distilled from what is cheap and quick enough.
+    fn needless(&self, technique: Technique) -> Option<String> {
+        let is_needless = technique == Technique::Distil && self.excess().is_none();
+        is_needless.then(|| "answers are not slower or dearer than `monitor` allows".to_owned())
     }
 
     pub(super) fn reading(&self) -> Reading {

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""The demo past the gate: serve a version, review an answer, catch a worse version, open a run from its failures.
+
+Usage: python3 scripts/demo_rollout.py --empiric PROGRAM --project FOLDER
+
+Everything is done with the program's own commands and the gateway's own
+interface, as a team would; this script only types. It needs a finished run
+in the project's state folder and ends every process that it started.
+Standard library only.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+PATIENCE = 240
+"""Seconds that anything here may take."""
+POLL = 2
+RUN_IS_SHOWN = 20
+"""Seconds for which the opened run is looked at before it is cancelled."""
+WORSE = "You are a cheerful poet. Answer every question with a short poem about the sea."
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--empiric", default="target/release/empiric", help="the program")
+    parser.add_argument("--project", default="examples/staff-handbook", help="folder of the project")
+    arguments = parser.parse_args()
+    team = Team(Path(arguments.empiric).resolve(), Path(arguments.project).resolve())
+    try:
+        play(team)
+    except Gone as problem:
+        sys.exit(f"demo: {problem}")
+    finally:
+        team.leave()
+
+
+class Gone(Exception):
+    """Something did not happen in time, or a command failed."""
+
+
+class Team:
+    """Everybody who works on the project, with the processes that they keep running."""
+
+    def __init__(self, program, project):
+        self.program, self.project = program, project
+        self.state = project / ".empiric"
+        self.running = []
+
+    def types(self, *words):
+        """Runs a command before everybody's eyes."""
+        print(f"\n$ empiric {' '.join(words)}", flush=True)
+        if subprocess.run(self.command(*words), check=False).returncode != 0:
+            raise Gone(f"`empiric {words[0]}` failed")
+
+    def asks(self, *words):
+        """A command's JSON; nothing where it has none to give yet."""
+        ended = subprocess.run(self.command("--output", "json", *words), check=False, capture_output=True)
+        return json.loads(ended.stdout) if ended.returncode == 0 else None
+
+    def keeps(self, *words):
+        """Starts a command that goes on until the end."""
+        print(f"\n$ empiric {' '.join(words)} &", flush=True)
+        self.running.append(subprocess.Popen(self.command(*words)))
+
+    def leave(self):
+        for process in reversed(self.running):
+            process.terminate()
+            process.wait()
+
+    def command(self, *words):
+        return [str(self.program), "--project", str(self.project), *words]
+
+    def gateway(self, path, body=None):
+        """The gateway's answer to a program."""
+        address = (self.state / "gateway.url").read_text().strip()
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(address + path, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.load(reply)
+
+
+def play(team):
+    view = wait("a finished run", lambda: team.asks("status"))
+    version = view["incumbent"].removeprefix("sha256:")[:12]
+    say(f"the best version of {view['run']}, {version}, is given to the team alone, by a person's word")
+    team.keeps("up")
+    wait("a worker", lambda: (team.state / "temporal" / "address").exists() or team.asks("status"))
+    team.types("promote", version, "--to", "internal", "--note", "for the team, to try it")
+    team.keeps("serve")
+    wait("the gateway", lambda: ready(team))
+    say("the team asks what staff will ask, and says what it thinks of each answer")
+    team.types("traffic", "data/traffic.jsonl", "--feedback")
+
+    team.types("promote", "--to", "reviewed", "--note", "each answer is read before it is given")
+    wait("stage reviewed", lambda: stands(team, version, "reviewed"))
+    review(team)
+
+    team.types("promote", "--to", "direct", "--note", "good enough for the kitchen board")
+    wait("stage direct", lambda: stands(team, version, "direct"))
+    team.types("traffic", "data/traffic.jsonl", "--feedback")
+
+    worse = write_worse(team, view)
+    say("somebody pushes a version by hand that is worse")
+    team.types("promote", "--file", str(worse), "--to", "direct", "--note", "more charm")
+    wait("the worse version", lambda: not stands(team, version, "direct"))
+    team.types("traffic", "data/traffic.jsonl", "--feedback", "--corrections")
+    say("nobody touches anything now")
+    wait("the demotion", lambda: acted(team, "demoted"))
+    wait("the version from before", lambda: serves(team, version))
+    opened = wait("a run from the failures", lambda: (team.asks("rollout") or {}).get("runs"))
+    team.types("rollout")
+    time.sleep(RUN_IS_SHOWN)
+    team.types("status", opened[-1])
+    say("the run goes on by itself; the demo cancels it here")
+    team.types("cancel", opened[-1])
+
+
+def review(team):
+    """Three questions of users; a reviewer edits the first answer, approves the second, rejects the third."""
+    say("users ask; a reviewer looks at each answer first")
+    lines = (team.project / "data" / "traffic.jsonl").read_text(encoding="utf-8").splitlines()
+    items = [json.loads(line) for line in lines[:3]]
+    drafts = []
+    for item in items:
+        asked = {"messages": [{"role": "user", "content": item["input"]}], "user": "a user"}
+        drafts.append(team.gateway("/v1/chat/completions", asked)["id"])
+    waiting = {draft["input"]: draft for draft in team.gateway("/v1/review/drafts")["data"]}
+    for item, decision in zip(items, ("edit", "approve", "reject")):
+        draft = waiting[item["input"]]
+        right = item["expected"] if isinstance(item["expected"], str) else item["expected"][0]
+        body = {"decision": decision, "digest": draft["digest"]}
+        if decision == "edit":
+            body["answer"] = right
+        print(f"  {item['input']}\n    draft: {draft['answer']}\n    {decision}" + (f": {right}" if decision == "edit" else ""))
+        team.gateway(f"/v1/review/drafts/{draft['id']}", body)
+    for item, draft in zip(items, drafts):
+        told = team.gateway(f"/v1/drafts/{draft}?wait=30")
+        given = told["completion"]["choices"][0]["message"]["content"] if told["completion"] else "no answer"
+        print(f"  the user is told ({told['status']}): {given}")
+
+
+def write_worse(team, view):
+    """The served version with another instruction, no adapter and no passages, as a file."""
+    report = team.asks("report") or {}
+    versions = {}
+    for _, version in report.get("versions", []):
+        versions[json.dumps(version, sort_keys=True)] = version
+    version = next(iter(versions.values()), None)
+    if version is None:
+        raise Gone("the report of the run names no version")
+    version["prompt"]["system"] = WORSE
+    for part in ("adapter", "retrieval", "tools"):
+        version.pop(part, None)
+    version["prompt"]["user"] = "{{input}}"
+    path = team.state / "worse.json"
+    path.write_text(json.dumps(version), encoding="utf-8")
+    return path
+
+
+def ready(team):
+    try:
+        return team.gateway("/readyz")
+    except OSError:
+        return None
+    except ValueError:
+        return True
+
+
+def subject(team):
+    return (team.asks("rollout") or {}).get("subject") or {}
+
+
+def stands(team, version, stage):
+    now = subject(team)
+    return version in now.get("version", "") and now.get("rung", {}).get("stage") == stage
+
+
+def acted(team, act):
+    decisions = (team.asks("rollout") or {}).get("decisions", [])
+    return any(decision["act"] == act for decision in decisions)
+
+
+def serves(team, version):
+    asked = {"messages": [{"role": "user", "content": "Is there parking for employees?"}], "user": "a user"}
+    return version in json.dumps(team.gateway("/v1/chat/completions", asked).get("empiric", {}))
+
+
+def wait(what, there):
+    """The first thing that is true of what is asked for."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = there()
+        if found:
+            return found
+        time.sleep(POLL)
+    raise Gone(f"waited {PATIENCE} s for {what}")
+
+
+def say(text):
+    print(f"\n== {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
