@@ -87,10 +87,13 @@ class Team:
 def play(team):
     view = wait("a finished run", lambda: team.asks("status"))
     version = view["incumbent"].removeprefix("sha256:")[:12]
-    say(f"the best version of {view['run']}, {version}, is given to the team alone, by a person's word")
     team.keeps("up")
     wait("a worker", lambda: (team.state / "temporal" / "address").exists() or team.asks("status"))
-    team.types("promote", version, "--to", "internal", "--note", "for the team, to try it")
+    if stands(team, version, "internal"):
+        say(f"{view['run']} kept its promise and has handed {version} over: the team alone sees it")
+    else:
+        say(f"the best version of {view['run']}, {version}, is given to the team alone, by a person's word")
+        team.types("promote", version, "--to", "internal", "--note", "for the team, to try it")
     team.keeps("serve")
     wait("the gateway", lambda: ready(team))
     say("the team asks what staff will ask, and says what it thinks of each answer")

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod compose;
+mod courier;
 mod error;
 mod follow;
 mod gateway_client;
@@ -11,7 +12,9 @@ mod live;
 mod output;
 mod place;
 mod report;
+mod rollout;
 mod serving;
+mod steering;
 mod telemetry;
 mod temporal;
 

@@ -8,15 +8,39 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use empiric_activities::adapters::artifact_store::{ArtifactStore, StoreError};
 use empiric_activities::adapters::durable;
-use empiric_gateway::{Bound, FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind};
+use empiric_activities::adapters::signing_key::SigningKey;
+use empiric_gateway::steer::Steering;
+use empiric_gateway::{
+    Bound, Courier, FilesError, Gateway, Parts, Seal, Settings, Signer, VersionFiles, bind,
+};
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::version::SystemVersion;
 
+use crate::cli::TemporalArgs;
+use crate::courier;
 use crate::error::CliError;
 use crate::place::{self, Place};
+use crate::steering::Steersman;
 
 /// Name of the file in the state folder that says where the gateway is.
 const ADDRESS_FILE: &str = "gateway.url";
+
+/// Name of the file with the key that decisions about drafts were signed with before there was one key.
+const EARLIER_KEY: &str = "review.key";
+
+/// The project's key, which signs decisions about drafts as it signs releases.
+#[derive(Debug)]
+struct ProjectKey(SigningKey);
+
+impl Signer for ProjectKey {
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign_bytes(message)
+    }
+
+    fn is_genuine(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.is_genuine(message, signature)
+    }
+}
 
 /// Versions' files, linked out of the artifact store.
 #[derive(Debug)]
@@ -47,17 +71,28 @@ impl StoredFiles {
 }
 
 /// Opens a gateway over the state folder and takes its address.
-pub async fn open(place: &Place, settings: Settings, listen: SocketAddr) -> Result<Bound, CliError> {
+pub async fn open(
+    temporal: &TemporalArgs,
+    place: &Place,
+    settings: Settings,
+    listen: SocketAddr,
+) -> Result<Bound, CliError> {
     let folder = place.state.join("serving");
     place::make(&folder)?;
-    let database = place.database().await?;
+    let (database, key) = (place.database().await?, SigningKey::open(&place.state)?);
     let parts = Parts {
         database: database.connection().clone(),
         files: Arc::new(StoredFiles { store: place.store()?, folder }),
-        seal: Seal::open(&place.state.join("review.key"))?,
+        seal: Seal::new(Arc::new(ProjectKey(key))).with_earlier(&place.state.join(EARLIER_KEY))?,
+        courier: courier_of(place)?,
+        steering: Steersman::new(temporal, place).await?.map(|one| Arc::new(one) as Arc<dyn Steering>),
         settings,
     };
     Ok(bind(Gateway::open(parts).await?, listen).await?)
+}
+
+fn courier_of(place: &Place) -> Result<Option<Arc<dyn Courier>>, CliError> {
+    courier::of(&place.spec()?).map_err(|error| CliError::Argument(error.to_string()))
 }
 
 /// Says to others where the gateway is, until it is dropped.

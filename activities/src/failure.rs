@@ -66,6 +66,7 @@ pub(crate) fn of_rollout(error: RolloutActivityError) -> ActivityError {
         RolloutActivityError::Database(error) => class_of_database(error),
         RolloutActivityError::Store(error) if error.is_transient() => ExitClass::TempFail,
         RolloutActivityError::Webhook(_) => ExitClass::TempFail,
+        RolloutActivityError::Key(_) => ExitClass::Permission,
         RolloutActivityError::Left => ExitClass::Preempted,
         RolloutActivityError::Store(_) | RolloutActivityError::Row { .. } => ExitClass::ArtifactCorrupt,
         RolloutActivityError::UnknownVersion(_)

@@ -1,12 +1,13 @@
 //! Control activities of a rollout: counting windows, writing what is served, telling people, bringing failures
 //! home. What follows from them is decided in `workflows`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use empiric_schema::artifact::Digest;
 use empiric_schema::contract::{
-    ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed,
+    ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed, Offered, ReleaseOffer,
 };
 use empiric_schema::spec::Diagnostics;
 use temporalio_macros::activities;
@@ -14,6 +15,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::adapters::artifact_store::{ArtifactStore, StoreError};
 use crate::adapters::database::{Database, DatabaseError};
+use crate::adapters::signing_key::SigningKeyError;
 use crate::adapters::webhook::WebhookError;
 use crate::failure;
 
@@ -22,6 +24,7 @@ mod collect;
 mod harvest;
 mod notify;
 mod observe;
+mod offer;
 mod preferences;
 pub(crate) mod tally;
 
@@ -38,6 +41,8 @@ pub struct RolloutActivities {
     pub database: Database,
     /// Where items go.
     pub store: ArtifactStore,
+    /// The state folder, with the project's key.
+    pub state: PathBuf,
 }
 
 /// Why an activity of a rollout failed.
@@ -78,6 +83,9 @@ pub enum RolloutActivityError {
     /// People could not be told.
     #[error(transparent)]
     Webhook(#[from] WebhookError),
+    /// There is no key to sign with.
+    #[error("nothing can be signed")]
+    Key(#[from] SigningKeyError),
 }
 
 #[activities]
@@ -130,6 +138,17 @@ impl RolloutActivities {
         request: CollectRequest,
     ) -> Result<Collected, ActivityError> {
         self.bring_home(&request).await.map_err(failure::of_rollout)
+    }
+
+    /// Signs the offer of a run.
+    #[activity(definition = empiric_schema::contract::SignOffer)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn offer(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        offer: ReleaseOffer,
+    ) -> Result<Offered, ActivityError> {
+        self.sign_offer(offer).await.map_err(failure::of_rollout)
     }
 }
 

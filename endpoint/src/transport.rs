@@ -140,7 +140,7 @@ fn broken(error: reqwest::Error, time: Duration) -> TryError {
 }
 
 /// The resolver's refusal, out of the errors that the libraries wrapped it in.
-fn refused_host(error: &reqwest::Error) -> Option<RefusedHost> {
+pub(crate) fn refused_host(error: &reqwest::Error) -> Option<RefusedHost> {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(RefusedHost { host, address }) = inner.downcast_ref() {

@@ -29,8 +29,8 @@ pub enum GatewayError {
         /// Which, and what is wrong.
         what: String,
     },
-    /// The key that decisions are signed with.
-    #[error("the signing key {} cannot be read or made", path.display())]
+    /// The key that decisions were signed with before.
+    #[error("the signing key {} cannot be read", path.display())]
     Seal {
         /// The file.
         path: std::path::PathBuf,

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 
+use crate::callback::Courier;
 use crate::clock::{self, DAY};
 use crate::error::GatewayError;
 use crate::keys::Keys;
@@ -14,6 +15,7 @@ use crate::seal::Seal;
 use crate::serving::{Served, VersionFiles};
 use crate::sessions::Sessions;
 use crate::settings::{Parts, Settings};
+use crate::steer::Steering;
 use crate::store::{Store, Writer};
 
 /// A gateway: what answers, and everything that is needed to. Cheap to clone.
@@ -30,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) writer: Writer,
     pub(crate) files: Arc<dyn VersionFiles>,
     pub(crate) seal: Seal,
+    pub(crate) courier: Option<Arc<dyn Courier>>,
+    pub(crate) steering: Option<Arc<dyn Steering>>,
     pub(crate) ledger: Ledger,
     pub(crate) redactor: Redactor,
     pub(crate) sessions: Sessions,
@@ -65,6 +69,8 @@ impl Gateway {
             writer,
             files: parts.files,
             seal: parts.seal,
+            courier: parts.courier,
+            steering: parts.steering,
             ledger: Ledger::default(),
             sessions: Sessions::default(),
             templates: Templates::new()?,

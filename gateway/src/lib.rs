@@ -5,6 +5,7 @@
 //! rollout, and bringing the files of versions to whoever makes a [`Gateway`].
 
 mod api;
+mod callback;
 mod clock;
 mod error;
 pub mod follow;
@@ -21,12 +22,14 @@ mod server;
 mod serving;
 mod sessions;
 mod settings;
+pub mod steer;
 pub mod store;
 pub mod sweep;
 
+pub use callback::{Courier, Notice};
 pub use error::GatewayError;
 pub use gateway::Gateway;
-pub use seal::Seal;
+pub use seal::{Seal, Signer};
 pub use server::{Bound, bind};
 pub use serving::{FilesError, VersionFiles};
 pub use settings::{Budget, Parts, Settings};

@@ -76,6 +76,7 @@ pub(crate) async fn decide(
     if !shared.store.decide(id, &decision).await? {
         return Err(decided(shared.store.draft(&shared.settings.project, id).await?));
     }
+    shared.store.call_back(id).await?;
     shared.decided.notify_waiters();
     Ok(decided_draft(draft, decision))
 }
@@ -124,6 +125,7 @@ pub(crate) async fn expire(gateway: &Gateway, draft: draft::Model) -> Result<(),
     };
     decision.signature = gateway.shared.seal.sign(&signed(&draft, &decision).each_ref().map(String::as_str));
     if gateway.shared.store.decide(&draft.id, &decision).await? {
+        gateway.shared.store.call_back(&draft.id).await?;
         gateway.shared.decided.notify_waiters();
     }
     Ok(())

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::callback::deliver;
 use crate::error::GatewayError;
 use crate::follow::{self, follow};
 use crate::gateway::Gateway;
@@ -63,7 +64,11 @@ impl Bound {
     /// The listener broke, or the database refuses the last rows.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), GatewayError> {
         let Self { gateway, listener, address } = self;
-        let background = [tokio::spawn(follow(gateway.clone())), tokio::spawn(sweep(gateway.clone()))];
+        let background = [
+            tokio::spawn(follow(gateway.clone())),
+            tokio::spawn(sweep(gateway.clone())),
+            tokio::spawn(deliver(gateway.clone())),
+        ];
         let stopping = Arc::new(Notify::new());
         let told = stopping.clone();
         let graceful = async move {

@@ -6,8 +6,10 @@ use std::time::Duration;
 use empiric_schema::spec::OnTimeout;
 use sea_orm::DatabaseConnection;
 
+use crate::callback::Courier;
 use crate::seal::Seal;
 use crate::serving::VersionFiles;
+use crate::steer::Steering;
 
 /// What a gateway works with.
 #[derive(Debug)]
@@ -18,6 +20,10 @@ pub struct Parts {
     pub files: Arc<dyn VersionFiles>,
     /// Signs decisions about drafts.
     pub seal: Seal,
+    /// Steers the rollout for the pages; without it they only show.
+    pub steering: Option<Arc<dyn Steering>>,
+    /// Tells callers of decisions about their drafts; without it callers are told only when they ask.
+    pub courier: Option<Arc<dyn Courier>>,
     /// How it behaves.
     pub settings: Settings,
 }
@@ -49,6 +55,8 @@ pub struct Settings {
     pub on_timeout: OnTimeout,
     /// How often the exposure and the keys are read.
     pub poll: Duration,
+    /// Pauses after tries to tell a caller of a decision; after the last one it is tried once more.
+    pub callback_pauses: Vec<Duration>,
     /// How long requests that were begun may take when the gateway ends.
     pub grace: Duration,
 }
@@ -69,6 +77,7 @@ impl Settings {
             review_deadline: Duration::from_secs(3600),
             on_timeout: OnTimeout::Escalate,
             poll: Duration::from_secs(1),
+            callback_pauses: [1, 5, 30, 120, 600].map(Duration::from_secs).to_vec(),
             grace: Duration::from_secs(10),
         }
     }

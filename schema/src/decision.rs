@@ -134,6 +134,14 @@ pub enum Decision {
         /// Who answered what.
         answer: PersonAnswer,
     },
+    /// A version goes on to its users, step by step.
+    RollOut {
+        /// Which.
+        version: Digest,
+        /// The rollout's workflow; none where it could not be told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<String>,
+    },
     /// The run ends.
     Stop {
         /// Why.

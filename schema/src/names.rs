@@ -24,6 +24,10 @@ pub const ACTIVITY_ROLLOUT_APPLY: &str = "rollout.apply";
 pub const ACTIVITY_ROLLOUT_NOTIFY: &str = "rollout.notify";
 /// Activity that brings failures home.
 pub const ACTIVITY_ROLLOUT_COLLECT: &str = "rollout.collect";
+/// Activity that offers a run's version to the rollout.
+pub const ACTIVITY_ROLLOUT_OFFER: &str = "rollout.offer";
+/// Signal that brings an offered version.
+pub const SIGNAL_OFFER: &str = "offer";
 /// Update that says yes to more exposure.
 pub const UPDATE_APPROVE: &str = "approve";
 /// Update that says no to more exposure.

@@ -26,6 +26,9 @@ pub struct Question {
     /// Unix seconds at which that happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<f64>,
+    /// Who may not say yes, because they asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
     /// The answer, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<PersonAnswer>,

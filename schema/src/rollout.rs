@@ -80,6 +80,8 @@ pub struct Window {
 pub enum RolloutAct {
     /// A person brought a version.
     Entered,
+    /// A run offers a version, which waits for its turn.
+    Offered,
     /// More people see it.
     Promoted,
     /// It keeps its promise at full exposure: others are measured by it.

@@ -70,6 +70,19 @@ word_type!(
     }
 );
 word_type!(
+    /// Whether somebody was told of the decision about a draft.
+    CallbackState {
+        /// The draft is not decided yet.
+        Waiting = "waiting",
+        /// Somebody is to be told.
+        Due = "due",
+        /// The receiver has it.
+        Delivered = "delivered",
+        /// It was tried often enough, or must not be told any more.
+        GivenUp = "given_up",
+    }
+);
+word_type!(
     /// What a reader thinks of an answer.
     Thumb {
         /// Good.

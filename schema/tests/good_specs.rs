@@ -6,7 +6,7 @@ use empiric_schema::budget::Limits;
 use empiric_schema::data::{LONGEST_LINE, read_items, write_items};
 use empiric_schema::grade::Assertion;
 use empiric_schema::spec::{
-    Accelerators, Approval, Approve, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin,
+    Accelerators, Approval, Approve, Approver, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin,
     OnTimeout, PeopleSpec, ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
 };
 use proptest::prelude::*;
@@ -87,7 +87,9 @@ fn every_key_of_the_language_has_its_meaning() {
     );
     let devices = Accelerators { kind: "H100".to_owned(), count: 2 };
     assert_eq!(spec.resources.accelerators, Some(devices));
-    let stages = &spec.deploy.as_ref().unwrap().stages;
+    let deploy = spec.deploy.as_ref().unwrap();
+    assert_eq!((deploy.approver, deploy.callbacks[1].as_str()), (Approver::Other, "127.0.0.1:9000"));
+    let stages = &deploy.stages;
     assert_eq!((stages[0].min_samples, stages[1].on_timeout), (30, OnTimeout::Reject));
     let monitor = spec.monitor.as_ref().unwrap();
     assert_eq!((monitor.max_latency_seconds, monitor.open_after), (Some(1.5), Some(20)));
@@ -159,7 +161,7 @@ fn every_key_of_the_schema_is_documented_closed_and_accepted() {
             keys += 1;
         }
     });
-    assert_eq!(keys, 80, "a new key belongs into every-key.yaml and into this count");
+    assert_eq!(keys, 82, "a new key belongs into every-key.yaml and into this count");
 }
 
 #[test]

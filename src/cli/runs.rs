@@ -15,6 +15,9 @@ pub struct RunArgs {
     /// Start a new run even where an unfinished one could go on.
     #[arg(long)]
     pub fresh: bool,
+    /// Leave the rollout out: a version that keeps its promise waits for `empiric promote`.
+    #[arg(long)]
+    pub no_rollout: bool,
 }
 
 /// A run by its id.

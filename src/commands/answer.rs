@@ -97,7 +97,7 @@ fn which(view: &RunView, named: Option<u32>) -> Result<u32, CliError> {
 }
 
 /// The name that the answer stands under: the one that is given, else the system's name of the user.
-pub(super) fn who(named: Option<&str>) -> Result<String, CliError> {
+pub(crate) fn who(named: Option<&str>) -> Result<String, CliError> {
     let user = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
     let name = named.map(str::to_owned).or_else(user).filter(|name| !name.trim().is_empty());
     name.ok_or_else(|| {
@@ -134,6 +134,7 @@ mod tests {
             asked: 0.0,
             deadline: 1.0,
             escalated: None,
+            requester: None,
             answer: None,
         };
         RunView { questions: numbers.iter().map(question).collect(), ..fixture::running() }

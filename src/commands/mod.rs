@@ -33,6 +33,9 @@ mod up;
 mod watch;
 mod worker;
 
+pub(crate) use answer::who;
+pub(crate) use start::options as run_options;
+
 use std::process::ExitCode;
 
 use empiric_schema::telemetry_names as names;
@@ -88,8 +91,8 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Report(args) => report::execute(args, global, place).await,
         Command::Explain(args) => explain::execute(args, global, place).await,
         Command::Questions(args) => questions::execute(args, global, place).await,
-        Command::Serve(args) => serve::execute(args, place).await,
-        Command::Dashboard(args) => dashboard::execute(args, place).await,
+        Command::Serve(args) => serve::execute(args, global, place).await,
+        Command::Dashboard(args) => dashboard::execute(args, global, place).await,
         Command::Chat(args) => chat::execute(args, global, place).await,
         Command::Traffic(args) => traffic::execute(args, global, place).await,
         Command::Keys(command) => keys::execute(command, global, place).await,

@@ -10,23 +10,21 @@ use empiric_activities::rollout::RolloutActivities;
 use empiric_schema::artifact::Digest;
 use empiric_schema::contract::ReleaseClaim;
 use empiric_schema::decision::StopReason;
-use empiric_schema::names::QUEUE_CONTROL;
 use empiric_schema::rollout::{RolloutView, Rung};
 use empiric_schema::spec::ProjectSpec;
 use empiric_schema::version::SystemVersion;
-use empiric_workflows::rollout::{Books, Rollout, RolloutInput, Rules, WINDOWS_PER_EXECUTION};
-use temporalio_client::errors::WorkflowStartError;
-use temporalio_client::{Client, WorkflowStartOptions};
+use empiric_workflows::rollout::{Books, RolloutInput, Rules, WINDOWS_PER_EXECUTION};
+use temporalio_client::Client;
 
 use super::answer::who;
-use super::rollout::{Order, order, show, view};
+use super::rollout::show;
 use super::start;
 use crate::cli::{Global, PromoteArgs};
 use crate::compose::Session;
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
-use crate::temporal::words;
+use crate::rollout::{self, Order, begin, view};
 
 pub(super) async fn execute(
     args: &PromoteArgs,
@@ -87,7 +85,7 @@ impl Desk<'_> {
                 Order::Promote(self.key.sign(self.claim(&now, version, self.args.to, true)?))
             }
         };
-        self::order(self.client, &self.spec.name, order).await
+        rollout::order(self.client, &self.spec.name, order).await
     }
 
     /// Starts the rollout unless it goes on already.
@@ -101,14 +99,7 @@ impl Desk<'_> {
             windows_per_execution: WINDOWS_PER_EXECUTION,
             books: Books::begin(exposure.map_or(0, |exposure| exposure.revision)),
         };
-        let id = RolloutInput::workflow_id(&self.spec.name);
-        let options = WorkflowStartOptions::new(QUEUE_CONTROL, id).build();
-        match self.client.start_workflow(Rollout::run, input, options).await {
-            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
-            Err(error) => {
-                Err(CliError::Refused { action: "start the rollout", reason: words::innermost(&error) })
-            }
-        }
+        begin(self.client, input).await
     }
 
     fn is_about(&self, version: &Digest) -> bool {
@@ -139,7 +130,8 @@ impl Desk<'_> {
             .map_err(|error| CliError::Argument(format!("{} is no version: {error}", path.display())))?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let label = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let activities = RolloutActivities { database: self.database.clone(), store: self.place.store()? };
+        let (database, state) = (self.database.clone(), self.place.state.clone());
+        let activities = RolloutActivities { database, store: self.place.store()?, state };
         let kept = activities.release(&self.spec.name, &version, &label, at).await;
         kept.map_err(|error| CliError::Refused { action: "keep the version", reason: error.to_string() })?;
         Ok(version.digest())

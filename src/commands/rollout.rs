@@ -3,18 +3,14 @@
 
 use std::process::ExitCode;
 
-use empiric_schema::contract::{GivenDemotion, SignedClaim};
 use empiric_schema::rollout::{RolloutDecision, RolloutView, SubjectView};
-use empiric_workflows::rollout::{Rollout, RolloutInput};
-use temporalio_client::errors::WorkflowUpdateError;
-use temporalio_client::{Client, WorkflowExecuteUpdateOptions, WorkflowHandle, WorkflowQueryOptions};
 
 use crate::cli::{Global, OutputFormat};
 use crate::compose::Session;
 use crate::error::CliError;
 use crate::output;
 use crate::place::Place;
-use crate::temporal::words;
+use crate::rollout::view;
 
 /// Decisions that the text shows.
 const SHOWN_DECISIONS: usize = 8;
@@ -38,49 +34,6 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
 async fn live_view(project: &str, global: &Global, place: &Place) -> Option<RolloutView> {
     let session = Session::join(&global.temporal, place).await.ok()?;
     view(&session.client, project).await.ok()
-}
-
-/// The rollout as it stands.
-pub(super) async fn view(client: &Client, project: &str) -> Result<RolloutView, CliError> {
-    let refused = |reason| CliError::Refused { action: "show the rollout", reason };
-    let found = handle(client, project).query(Rollout::view, (), WorkflowQueryOptions::default()).await;
-    let found = found.map_err(|error| refused(words::of_query(&error)))?;
-    found.ok_or_else(|| refused("it has not begun".to_owned()))
-}
-
-/// What is asked of a rollout.
-pub(super) enum Order {
-    /// Bring a version or carry it on.
-    Promote(SignedClaim),
-    /// Say yes to the open question.
-    Approve(SignedClaim),
-    /// Say no to it.
-    Reject(SignedClaim),
-    /// Step back.
-    Demote(GivenDemotion),
-}
-
-/// Gives an order and waits until it is carried out; the rollout after it.
-pub(super) async fn order(client: &Client, project: &str, order: Order) -> Result<RolloutView, CliError> {
-    let handle = handle(client, project);
-    let options = WorkflowExecuteUpdateOptions::default();
-    let (action, done) = match order {
-        Order::Promote(claim) => {
-            ("promote the version", handle.execute_update(Rollout::promote, claim, options).await)
-        }
-        Order::Approve(claim) => {
-            ("take the yes", handle.execute_update(Rollout::approve, claim, options).await)
-        }
-        Order::Reject(claim) => ("take the no", handle.execute_update(Rollout::reject, claim, options).await),
-        Order::Demote(given) => ("step back", handle.execute_update(Rollout::demote, given, options).await),
-    };
-    let refused = |reason| CliError::Refused { action, reason };
-    let view = done.map_err(|error: WorkflowUpdateError| refused(words::of_update(&error)))?;
-    view.ok_or_else(|| refused("the rollout shows nothing".to_owned()))
-}
-
-fn handle(client: &Client, project: &str) -> WorkflowHandle<Client, Rollout> {
-    client.get_workflow_handle(RolloutInput::workflow_id(project))
 }
 
 /// Prints the rollout.

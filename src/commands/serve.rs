@@ -8,18 +8,18 @@ use empiric_gateway::store::Store;
 use empiric_schema::exposure::Exposure;
 use empiric_schema::spec::{OnTimeout, ProjectSpec, StageName};
 
-use crate::cli::ServeArgs;
+use crate::cli::{Global, ServeArgs};
 use crate::error::CliError;
 use crate::follow::interrupted;
 use crate::output;
 use crate::place::Place;
 use crate::serving::{self, Announced};
 
-pub(super) async fn execute(args: &ServeArgs, place: &Place) -> Result<ExitCode, CliError> {
+pub(super) async fn execute(args: &ServeArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let spec = place.spec()?;
     let database = place.existing_database().await?;
     expose_first(&spec.name, &database).await?;
-    let bound = serving::open(place, settings(args, &spec), args.listen).await?;
+    let bound = serving::open(&global.temporal, place, settings(args, &spec), args.listen).await?;
     if let (false, Some(problem)) = (bound.is_ready(), bound.problem()) {
         return Err(CliError::NothingToServe(problem));
     }

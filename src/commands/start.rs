@@ -12,6 +12,7 @@ use empiric_workflows::lifecycle::Lifecycle;
 use temporalio_client::errors::WorkflowStartError;
 use temporalio_client::{Client, WorkflowStartOptions};
 
+use super::answer::who;
 use crate::cli::{Global, OutputFormat};
 use crate::compose::Session;
 use crate::error::CliError;
@@ -23,7 +24,7 @@ pub(super) async fn execute(global: &Global, place: &Place) -> Result<ExitCode, 
     let spec = place.spec()?;
     let session = Session::join(&global.temporal, place).await?;
     let database = place.database().await?;
-    let run = submit(&session.client, place, &spec, &database).await?;
+    let run = submit(&session.client, place, &spec, &database, options()).await?;
     match global.output {
         OutputFormat::Json => output::json(&serde_json::json!({"run": run})),
         OutputFormat::Text => output::data(run.as_str()),
@@ -41,6 +42,7 @@ pub(super) async fn submit(
     place: &Place,
     spec: &ProjectSpec,
     database: &Database,
+    options: RunOptions,
 ) -> Result<RunId, CliError> {
     let runs = database.list_runs(Some(&spec.name)).await?;
     let mut number = runs.len() + 1;
@@ -51,10 +53,11 @@ pub(super) async fn submit(
             run: run.clone(),
             project_dir: place.project.clone(),
             spec: spec.clone(),
-            options: options(),
+            options: options.clone(),
             earlier_looks: earlier_looks.clone(),
             joined: Vec::new(),
             start: None,
+            by: who(None).ok(),
         };
         let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
         match client.start_workflow(Lifecycle::run, input, start).await {
@@ -83,7 +86,7 @@ fn prefix(spec: &ProjectSpec) -> String {
 }
 
 /// Durations that tests shorten.
-pub(super) fn options() -> RunOptions {
+pub(crate) fn options() -> RunOptions {
     let seconds = std::env::var("EMPIRIC_HEARTBEAT_SECONDS").ok().and_then(|text| text.parse().ok());
     let defaults = RunOptions::default();
     RunOptions { heartbeat_seconds: seconds.unwrap_or(defaults.heartbeat_seconds), ..defaults }

@@ -142,6 +142,12 @@ pub(crate) fn sentence(record: &DecisionRecord, view: &RunView) -> String {
             let (about, word, by) = (about.words(), answer.word(), &answer.by);
             format!("Question {number}, {about}, was {word} by {by}. It was: {text}")
         }
+        Decision::RollOut { version, workflow: Some(_) } => {
+            format!("{} goes on to its rollout.", label_in(view, version))
+        }
+        Decision::RollOut { version, workflow: None } => {
+            format!("The rollout could not be told of {}.", label_in(view, version))
+        }
         Decision::Stop { reason, .. } => format!("The run ends: {}.", reason.sentence()),
     }
 }

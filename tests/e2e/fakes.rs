@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::contract::{
-    FreezeRequest, Frozen, FrozenSplit, JobOutcome, JobRequest, Record, RecordBatch,
+    FreezeRequest, Frozen, FrozenSplit, JobOutcome, JobRequest, Offered, Record, RecordBatch, ReleaseOffer,
+    SignedOffer,
 };
 use empiric_schema::diagnosis::{Category, DiagnosisSummary, Probe, ProbeCount};
 use empiric_schema::id::{JobKey, ModelId, RunId};
@@ -26,6 +27,7 @@ pub enum Call {
     Job(String),
     /// By number in the run, from 1.
     Record(usize),
+    Offer,
 }
 
 /// What goes wrong in an execution.
@@ -252,6 +254,21 @@ impl Fakes {
             JobKind::Evaluate(params) => outcome(&request, class, script.grades(params)),
             other => built(&request, class, script.findings(other)),
         })
+    }
+
+    #[activity(definition = empiric_schema::contract::SignOffer)]
+    #[allow(dead_code, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn offer(
+        self: Arc<Self>,
+        context: ActivityContext,
+        offer: ReleaseOffer,
+    ) -> Result<Offered, ActivityError> {
+        let script = self.script(&offer.run);
+        let fault = script.fault(&Call::Offer, context.info().attempt);
+        before(fault)?;
+        after(fault)?;
+        let signed = SignedOffer { offer, signature: String::new() };
+        Ok(Offered { signed, approver_key: String::new(), revision: 0 })
     }
 
     #[activity(definition = empiric_schema::contract::WriteRecords)]

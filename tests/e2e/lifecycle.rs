@@ -24,6 +24,7 @@ fn kinds(view: &RunView) -> Vec<&'static str> {
         Decision::Promote { .. } => "promote",
         Decision::Gate { .. } => "gate",
         Decision::Answered { .. } => "answered",
+        Decision::RollOut { .. } => "rolled out",
         Decision::Stop { .. } => "stop",
     };
     view.decisions.iter().map(|record| kind(&record.decision)).collect()
@@ -45,6 +46,19 @@ async fn a_better_prompt_is_promoted_and_the_promise_is_kept() {
     let tested: Vec<_> = view.measurements.iter().filter(|point| point.split == "test").collect();
     assert_eq!(tested.iter().map(|point| (point.n, point.passed)).collect::<Vec<_>>(), [(60, 48), (60, 6)]);
     assert_eq!(run.script.look(|seen| seen.jobs.len()), view.jobs as usize);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollout_that_cannot_be_told_is_said_and_the_run_keeps_its_success() {
+    let bench = Bench::start().await;
+    let script =
+        Script::new(examples_help).with_faults(|call, _| (*call == Call::Offer).then_some(Fault::Refuse));
+    let (_, view) = bench.run_to_end(project("deploy: {stages: [{name: internal}]}\n"), script).await;
+    assert_eq!(view.stop, Some(StopReason::Success));
+    let told = &view.decisions[view.decisions.len() - 2];
+    assert!(matches!(told.decision, Decision::RollOut { workflow: None, .. }), "{told:?}");
+    assert!(told.why.contains("`empiric promote` brings it"), "{}", told.why);
     bench.stop().await;
 }
 

@@ -14,4 +14,5 @@ mod rollout;
 mod rollout_bench;
 mod rollout_world;
 mod server;
+mod steering;
 mod telemetry;

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use empiric_schema::contract::ReleaseClaim;
 use empiric_schema::rollout::{RolloutAct, RolloutView};
 use empiric_schema::spec::StageName::{Direct, Internal, Reviewed};
 use empiric_schema::view::RunState;
@@ -93,7 +94,7 @@ async fn only_a_signed_word_about_this_moment_exposes_more() {
     forged.claim.by = "mallory".to_owned();
     let refused = bench.send(forged).await.unwrap_err().to_string();
     assert!(refused.contains("the signature is not that of the project's key"), "{refused}");
-    let elsewhere = empiric_schema::contract::ReleaseClaim { project: "other".to_owned(), ..claim };
+    let elsewhere = ReleaseClaim { project: "other".to_owned(), ..claim };
     let refused = bench.send(bench.key.sign(elsewhere)).await.unwrap_err().to_string();
     assert!(refused.contains("about the project `other`"), "{refused}");
     bench.send(signed.clone()).await.unwrap();
@@ -138,6 +139,49 @@ async fn where_the_spec_says_so_a_person_is_asked_and_a_person_may_step_back() {
     assert_eq!(bench.exposure().await.stage, Internal);
     let nothing = bench.demote().await.unwrap_err().to_string();
     assert!(nothing.contains("nothing to step back to"), "{nothing}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brought_a_version_does_not_approve_it_where_the_spec_says_so() {
+    let bench = RolloutBench::start().await;
+    bench.begin_other().await;
+    let good = bench.release(&version("Be brief.")).await;
+    let at_once = bench.promote(&good, Some(rung(Reviewed, 100))).await.unwrap_err().to_string();
+    assert!(at_once.contains("a version begins at internal"), "{at_once}");
+    bench.promote(&good, None).await.unwrap();
+    let own = bench.promote(&good, None).await.unwrap_err().to_string();
+    assert!(own.contains("ada asked for the release") && own.contains("somebody else"), "{own}");
+    let claim = bench.claim(&good, None, true).await;
+    let other = ReleaseClaim { by: "bob".to_owned(), ..claim };
+    bench.send(bench.key.sign(other)).await.unwrap();
+    assert_eq!(bench.exposure().await.stage, Reviewed);
+    let stale = bench.demote_as_looked_at("another moment").await.unwrap_err().to_string();
+    assert!(stale.contains("something has changed since"), "{stale}");
+    let now = bench.view().await.nonce;
+    bench.demote_as_looked_at(&now).await.unwrap();
+    assert_eq!(bench.exposure().await.stage, Internal, "everybody may step back");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_offers_begins_when_its_turn_comes_and_only_with_the_projects_key() {
+    let bench = RolloutBench::start().await;
+    bench.begin_plain().await;
+    let [first, second] = [bench.release(&version("One.")).await, bench.release(&version("Two.")).await];
+    let mut forged = bench.offer(&first);
+    forged.offer.version = second.clone();
+    bench.signal(forged).await;
+    bench.signal(bench.offer(&first)).await;
+    let shown = bench.until_exposed(|shown| shown.serving == first).await;
+    assert_eq!(shown.stage, Internal, "the forged one was not heard");
+    bench.signal(bench.offer(&second)).await;
+    bench.until("it waits", |view| acts(view).contains(&RolloutAct::Offered)).await;
+    assert_eq!(bench.exposure().await.serving, first);
+    bench.promote(&first, Some(rung(Reviewed, 100))).await.unwrap();
+    bench.demote().await.unwrap();
+    let shown = bench.until_exposed(|shown| shown.serving == second).await;
+    assert_eq!(shown.stage, Internal, "the one that fell makes room");
     bench.stop().await;
 }
 

@@ -14,12 +14,14 @@ use empiric_activities::record::RecorderActivities;
 use empiric_activities::rollout::RolloutActivities;
 use empiric_activities::scope::ScopeActivities;
 use empiric_schema::artifact::{ArtifactRef, Digest};
-use empiric_schema::contract::{GivenDemotion, ReleaseClaim, RunOptions, SignedClaim};
+use empiric_schema::contract::{
+    GivenDemotion, ReleaseClaim, ReleaseOffer, RunOptions, SignedClaim, SignedOffer,
+};
 use empiric_schema::db::entity::{draft, feedback};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
-use empiric_schema::spec::{ProjectSpec, StageName};
+use empiric_schema::spec::{Approver, ProjectSpec, StageName};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
@@ -30,7 +32,8 @@ use tempfile::TempDir;
 use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{
     Client, WorkflowExecuteUpdateOptions, WorkflowFetchHistoryOptions, WorkflowGetResultOptions,
-    WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowStartOptions, WorkflowTerminateOptions,
+    WorkflowHandle, WorkflowHistory, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    WorkflowTerminateOptions,
 };
 use temporalio_sdk::WorkerOptions;
 
@@ -69,7 +72,8 @@ impl RolloutBench {
         let store = ArtifactStore::local(&folder.path().join("store")).unwrap();
         let rows = sea_orm::Database::connect(format!("sqlite://{}?mode=rw", path.display())).await.unwrap();
         let client = server::connect().await;
-        let activities = RolloutActivities { database: database.clone(), store: store.clone() };
+        let state = folder.path().to_owned();
+        let activities = RolloutActivities { database: database.clone(), store: store.clone(), state };
         let cache_dir = folder.path().join("cache");
         let scope = ScopeActivities { store: store.clone(), cache_dir, network: NetworkMode::Offline };
         let options = WorkerOptions::new(queue.clone())
@@ -90,8 +94,12 @@ impl RolloutBench {
 
     /// Begins the rollout; `added` are lines of the spec.
     pub async fn begin(&self, added: &str, windows_per_execution: u32) {
+        self.begin_with(self.spec(added), windows_per_execution).await;
+    }
+
+    async fn begin_with(&self, spec: ProjectSpec, windows_per_execution: u32) {
         let input = RolloutInput {
-            spec: self.spec(added),
+            spec,
             project_dir: self.folder.path().to_owned(),
             options: RunOptions {
                 jobs_queue: self.queue.clone(),
@@ -110,6 +118,13 @@ impl RolloutBench {
 
     pub async fn begin_plain(&self) {
         self.begin("", WINDOWS_PER_EXECUTION).await;
+    }
+
+    /// Who asks for a release does not approve it.
+    pub async fn begin_other(&self) {
+        let mut spec = self.spec("");
+        spec.deploy.as_mut().expect("stages").approver = Approver::Other;
+        self.begin_with(spec, WINDOWS_PER_EXECUTION).await;
     }
 
     fn spec(&self, added: &str) -> ProjectSpec {
@@ -156,18 +171,18 @@ impl RolloutBench {
 
     /// Waits until the gateway would serve so: the view tells of it a moment earlier.
     pub async fn until_exposed(&self, wanted: impl Fn(&Exposure) -> bool) -> Exposure {
+        let read = || self.activities.database.exposure(&self.project);
         let found = async {
             loop {
-                let exposure = self.exposure().await;
-                if wanted(&exposure) {
-                    return exposure;
+                match read().await.unwrap() {
+                    Some(exposure) if wanted(&exposure) => return exposure,
+                    _ => tokio::time::sleep(Duration::from_millis(50)).await,
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         match tokio::time::timeout(PATIENCE, found).await {
             Ok(exposure) => exposure,
-            Err(_) => panic!("never exposed as wanted: {:?}", self.exposure().await),
+            Err(_) => panic!("never exposed as wanted: {:?}", read().await),
         }
     }
 
@@ -210,8 +225,32 @@ impl RolloutBench {
         done.map(|_| ())
     }
 
+    /// What a run offers.
+    pub fn offer(&self, version: &Digest) -> SignedOffer {
+        let offer = ReleaseOffer {
+            project: self.project.clone(),
+            version: version.clone(),
+            run: RunId::new("shop-run-1"),
+            by: None,
+        };
+        self.key.sign_offer(offer)
+    }
+
+    pub async fn signal(&self, offer: SignedOffer) {
+        self.handle().signal(Rollout::offer, offer, WorkflowSignalOptions::default()).await.unwrap();
+    }
+
     pub async fn demote(&self) -> Result<(), WorkflowUpdateError> {
-        let given = GivenDemotion { by: "bob".to_owned(), note: "wrong opening hours".to_owned() };
+        self.step_back(None).await
+    }
+
+    pub async fn demote_as_looked_at(&self, nonce: &str) -> Result<(), WorkflowUpdateError> {
+        self.step_back(Some(nonce.to_owned())).await
+    }
+
+    async fn step_back(&self, nonce: Option<String>) -> Result<(), WorkflowUpdateError> {
+        let (by, note) = ("bob".to_owned(), "wrong opening hours".to_owned());
+        let given = GivenDemotion { by, note, nonce };
         let options = WorkflowExecuteUpdateOptions::default();
         self.handle().execute_update(Rollout::demote, given, options).await.map(|_| ())
     }

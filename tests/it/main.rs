@@ -12,3 +12,4 @@ mod plan;
 mod program;
 mod replay;
 mod schema;
+mod security;

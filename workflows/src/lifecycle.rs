@@ -7,6 +7,7 @@ mod books;
 mod compare;
 mod diagnose;
 mod rehearsal;
+mod roll_out;
 mod work;
 
 pub(crate) use self::books::confirm_items;
@@ -208,7 +209,11 @@ impl Life {
                         return ended;
                     }
                 }
-                Ok(reason) => return self.released(ctx, reason).await,
+                Ok(reason) => {
+                    let reason = self.released(ctx, reason).await?;
+                    self.roll_out(ctx, &reason).await;
+                    return Ok(reason);
+                }
                 Err(_) => return ended,
             }
         }

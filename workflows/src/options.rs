@@ -69,6 +69,14 @@ pub(crate) fn record() -> LocalActivityOptions {
         .build()
 }
 
+/// `rollout.offer`: reads a key and a row. What fails again and again is said instead.
+pub(crate) fn offer() -> LocalActivityOptions {
+    LocalActivityOptions::builder()
+        .start_to_close_timeout(Duration::from_secs(60))
+        .retry_policy(retries(5))
+        .build()
+}
+
 fn heartbeat(options: &RunOptions) -> Duration {
     Duration::from_secs(options.heartbeat_seconds)
 }

@@ -2,6 +2,7 @@
 
 use empiric_schema::contract::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 use empiric_schema::question::{PersonAnswer, Question, QuestionAbout, Remark};
+use empiric_schema::spec::Approver;
 
 /// Most remarks of a run: a view carries all of them.
 pub const MOST_REMARKS: usize = 50;
@@ -15,6 +16,8 @@ pub struct Draft {
     pub text: String,
     /// What is known, one statement a line.
     pub context: Vec<String>,
+    /// Who may not say yes, because they asked for it.
+    pub requester: Option<String>,
 }
 
 /// Why an answer or a remark is refused.
@@ -36,6 +39,16 @@ pub enum PeopleError {
         /// `approved` or `rejected`.
         word: &'static str,
         /// Who was first.
+        by: String,
+    },
+    /// A yes to what one asked for oneself.
+    #[error(
+        "{by} asked for what question {number} is about, and `approver: other` has somebody else say yes"
+    )]
+    OwnRequest {
+        /// The question.
+        number: u32,
+        /// Who answers.
         by: String,
     },
     /// An answer without a name.
@@ -75,22 +88,35 @@ impl People {
     /// Asks a question at `now`, to be escalated after `patience` seconds; gives its number.
     pub fn ask(&mut self, draft: Draft, now: f64, patience: f64) -> u32 {
         let number = self.questions.len() as u32 + 1;
-        let Draft { about, text, context } = draft;
-        let deadline = now + patience;
-        let question =
-            Question { number, about, text, context, asked: now, deadline, escalated: None, answer: None };
-        self.questions.push(question);
+        let Draft { about, text, context, requester } = draft;
+        self.questions.push(Question {
+            number,
+            about,
+            text,
+            context,
+            asked: now,
+            deadline: now + patience,
+            escalated: None,
+            requester,
+            answer: None,
+        });
         number
     }
 
     /// Whether this answer can be taken.
     ///
     /// # Errors
-    /// When the question is unknown or answered, nobody is named, or the note is too long.
+    /// When the question is unknown or answered, nobody is named, the note is too long, or somebody says yes to
+    /// what they asked for themselves.
     pub fn check_answer(&self, given: &GivenAnswer) -> Result<(), PeopleError> {
         named(&given.by)?;
         short(&given.note)?;
-        match self.question(given.question).map(|question| &question.answer) {
+        let question = self.question(given.question);
+        let requester = question.and_then(|question| question.requester.as_deref());
+        match question.map(|question| &question.answer) {
+            Some(None) if given.approved && !Approver::Other.allows(requester, &given.by) => {
+                Err(PeopleError::OwnRequest { number: given.question, by: given.by.clone() })
+            }
             Some(None) => Ok(()),
             Some(Some(answer)) => Err(PeopleError::AlreadyAnswered {
                 number: given.question,
@@ -184,7 +210,12 @@ mod tests {
 
     fn asked() -> People {
         let mut people = People::default();
-        let draft = Draft { about: QuestionAbout::Release, text: "release?".to_owned(), context: Vec::new() };
+        let draft = Draft {
+            about: QuestionAbout::Release,
+            text: "release?".to_owned(),
+            context: Vec::new(),
+            requester: None,
+        };
         assert_eq!((people.ask(draft.clone(), 10.0, 5.0), people.ask(draft, 11.0, 5.0)), (1, 2));
         people
     }
@@ -195,6 +226,25 @@ mod tests {
 
     fn remark(text: &str) -> GivenRemark {
         GivenRemark { by: "ada".to_owned(), text: text.to_owned(), item: None, expected: None }
+    }
+
+    #[test]
+    fn who_asked_for_it_may_say_no_and_not_yes() {
+        let mut people = People::default();
+        let requester = Some("ada".to_owned());
+        let draft =
+            Draft { about: QuestionAbout::Release, text: "?".to_owned(), context: Vec::new(), requester };
+        people.ask(draft, 0.0, 1.0);
+        let given = |by: &str, approved| GivenAnswer {
+            question: 1,
+            approved,
+            by: by.to_owned(),
+            note: String::new(),
+        };
+        let refused = people.check_answer(&given("Ada ", true)).unwrap_err().to_string();
+        assert!(refused.contains("somebody else say yes"), "{refused}");
+        assert_eq!(people.check_answer(&given("ada", false)), Ok(()));
+        assert_eq!(people.check_answer(&given("bob", true)), Ok(()));
     }
 
     #[test]

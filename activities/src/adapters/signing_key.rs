@@ -5,9 +5,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use empiric_schema::contract::{ReleaseClaim, SignedClaim};
+use empiric_schema::contract::{ReleaseClaim, ReleaseOffer, SignedClaim, SignedOffer};
 use ring::rand::SystemRandom;
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 use super::durable::sync_folder;
 
@@ -64,8 +64,25 @@ impl SigningKey {
 
     /// Signs a claim.
     pub fn sign(&self, claim: ReleaseClaim) -> SignedClaim {
-        let signature = hex::encode(self.0.sign(&claim.bytes()));
+        let signature = hex::encode(self.sign_bytes(&claim.bytes()));
         SignedClaim { claim, signature }
+    }
+
+    /// Signs an offer.
+    pub fn sign_offer(&self, offer: ReleaseOffer) -> SignedOffer {
+        let signature = hex::encode(self.sign_bytes(&offer.bytes()));
+        SignedOffer { offer, signature }
+    }
+
+    /// The signature of a message, 64 bytes. Messages say in their first line what they are for, so that a signature
+    /// for one purpose serves no other.
+    pub fn sign_bytes(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
+    /// Whether this key made the signature.
+    pub fn is_genuine(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0.public_key()).verify(message, signature).is_ok()
     }
 }
 
@@ -100,6 +117,15 @@ mod tests {
         let mode = std::fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_signature_holds_for_its_message_and_its_key_alone() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [key, other] = folders.each_ref().map(|folder| SigningKey::open(folder.path()).unwrap());
+        let signature = key.sign_bytes(b"yes");
+        assert!(key.is_genuine(b"yes", &signature) && !key.is_genuine(b"no", &signature));
+        assert!(!other.is_genuine(b"yes", &signature) && !key.is_genuine(b"yes", b"short"));
     }
 
     #[test]

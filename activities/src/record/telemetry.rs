@@ -168,6 +168,7 @@ mod tests {
             asked: 1.0,
             deadline: 2.0,
             escalated: None,
+            requester: None,
             answer: None,
         };
         let late = Question { escalated: Some(2.0), ..asked.clone() };

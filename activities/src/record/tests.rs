@@ -151,6 +151,7 @@ fn question() -> Question {
         asked: 11.0,
         deadline: 12.0,
         escalated: None,
+        requester: None,
         answer: None,
     }
 }

@@ -21,6 +21,7 @@ fn sentence(decision: &RolloutDecision) -> String {
     let version = decision.version.short();
     let happened = match decision.act {
         RolloutAct::Entered => "was brought",
+        RolloutAct::Offered => "waits for its turn",
         RolloutAct::Promoted => "is seen by more people",
         RolloutAct::Settled => "keeps its promise at full exposure",
         RolloutAct::Demoted => "was taken back",

@@ -27,7 +27,8 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("empiric.db")).await.unwrap();
         let store = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
-        Self { _folder: folder, activities: RolloutActivities { database, store } }
+        let state = folder.path().to_owned();
+        Self { _folder: folder, activities: RolloutActivities { database, store, state } }
     }
 
     async fn log(&self, id: &str, stage: StageName, outcome: &str, arm: &str) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use empiric_gateway::{FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind};
+use empiric_gateway::{FilesError, Gateway, Parts, Seal, Settings, Signer, VersionFiles, bind};
 use empiric_schema::artifact::Digest;
 use empiric_schema::db::entity::{exposure, release};
 use empiric_schema::db::{Migrator, MigratorTrait as _};
@@ -28,6 +28,20 @@ impl VersionFiles for NoFiles {
     }
 }
 
+/// Nothing is decided in the benchmark.
+#[derive(Debug)]
+struct NoKey;
+
+impl Signer for NoKey {
+    fn sign(&self, _: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn is_genuine(&self, _: &[u8], _: &[u8]) -> bool {
+        false
+    }
+}
+
 /// Serves until standard input ends.
 pub async fn run(model: &str) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -38,8 +52,15 @@ pub async fn run(model: &str) {
     }
     expose(&database, &versions[0].digest(), 1).await;
     let settings = Settings { queue: 4096, concurrency: 32, ..Settings::new(PROJECT) };
-    let seal = Seal::open(&folder.path().join("seal")).expect("a key");
-    let parts = Parts { database: database.clone(), files: Arc::new(NoFiles), seal, settings };
+    let seal = Seal::new(Arc::new(NoKey));
+    let parts = Parts {
+        database: database.clone(),
+        files: Arc::new(NoFiles),
+        seal,
+        courier: None,
+        steering: None,
+        settings,
+    };
     let gateway = Gateway::open(parts).await.expect("a gateway");
     let bound = bind(gateway, "127.0.0.1:0".parse().expect("an address")).await.expect("a free port");
     println!("http://{}/v1", bound.address());

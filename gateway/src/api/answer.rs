@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::ask::Asked;
 use super::error::ApiError;
+use crate::callback;
 use crate::clock;
 use crate::gateway::Gateway;
 use crate::limits::Amount;
@@ -190,6 +191,9 @@ async fn write_draft(gateway: &Gateway, asked: &Asked, said: &Said) -> Result<St
         note: None,
         signature: None,
     };
+    if let Some(address) = &asked.callback {
+        shared.writer.callback(callback::row(&shared.settings.project, &id, address.clone())).await?;
+    }
     shared.writer.draft(row).await?;
     Ok(id)
 }

@@ -36,6 +36,8 @@ pub(super) struct Asked {
     /// The request that this one answers too.
     pub(super) beside: Option<String>,
     pub(super) is_draft: bool,
+    /// Where to tell what became of the draft.
+    pub(super) callback: Option<String>,
     pub(super) lane: Arc<Lane>,
     pub(super) reserved: Amount,
     /// Keeps the versions of the exposure that the request came under.
@@ -47,9 +49,14 @@ pub(super) fn admit(
     gateway: &Gateway,
     caller: Caller,
     body: &ChatBody,
-    whole: Value,
+    mut whole: Value,
 ) -> Result<Asked, ApiError> {
     let input = body.input()?;
+    let callback = callback(gateway, &caller, body)?;
+    if callback.is_some() {
+        // It may hold a secret, which does not belong into the log.
+        whole["empiric"]["callback"] = "(left out)".into();
+    }
     let model = model(gateway, body)?;
     let served = gateway.served().ok_or_else(|| ApiError::unavailable("nothing is served yet"))?;
     let client = match body.end_user() {
@@ -78,6 +85,7 @@ pub(super) fn admit(
         target,
         beside: None,
         is_draft,
+        callback,
         lane,
         reserved: Amount::default(),
         served,
@@ -128,6 +136,21 @@ fn audience(caller: &Caller, served: &Served) -> Audience {
         (true, empiric_schema::spec::StageName::Internal) => Audience::Internal,
         (true, _) => Audience::Users,
     }
+}
+
+/// Where the caller may be told. Notices are signed with the caller's key.
+fn callback(gateway: &Gateway, caller: &Caller, body: &ChatBody) -> Result<Option<String>, ApiError> {
+    let Some(address) = body.callback() else { return Ok(None) };
+    let refused = |reason: String| ApiError::bad_request(format!("`empiric.callback`: {reason}"));
+    if caller.is_local {
+        return Err(refused(
+            "notices are signed with the caller's key, and this request has none".to_owned(),
+        ));
+    }
+    let courier = gateway.shared.courier.as_ref();
+    let courier = courier.ok_or_else(|| refused("the project names no hosts for callbacks".to_owned()))?;
+    courier.check(address).map_err(refused)?;
+    Ok(Some(address.to_owned()))
 }
 
 fn closed() -> ApiError {

@@ -60,7 +60,8 @@ async fn own(gateway: &Gateway, caller: &Caller, id: &str) -> Result<draft::Mode
     found.filter(may_see).ok_or_else(|| ApiError::not_found("there is no such draft"))
 }
 
-fn body(draft: &draft::Model) -> Value {
+/// A draft as its caller sees it.
+pub(crate) fn body(draft: &draft::Model) -> Value {
     let completion = draft.given.as_ref().map(|text| {
         json!({
             "id": draft.request_id,

@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 
 use crate::gateway::Gateway;
 
+pub(crate) use drafts::body as draft_body;
 pub(crate) use error::ApiError;
 pub(crate) use reviews::verdict;
 

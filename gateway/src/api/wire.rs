@@ -26,8 +26,19 @@ pub(super) struct ChatBody {
     user: Option<String>,
     #[serde(default)]
     safety_identifier: Option<String>,
+    #[serde(default)]
+    empiric: Option<Wishes>,
     #[serde(flatten)]
     rest: BTreeMap<String, Value>,
+}
+
+/// What this interface has beyond OpenAI's.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wishes {
+    /// Where to tell what became of the draft.
+    #[serde(default)]
+    callback: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +97,11 @@ impl ChatBody {
     pub(super) fn end_user(&self) -> Option<String> {
         let user = self.safety_identifier.as_ref().or(self.user.as_ref())?;
         Some(Digest::of(user.as_bytes()).short().to_owned())
+    }
+
+    /// Where the caller wants to be told of the decision about a draft.
+    pub(super) fn callback(&self) -> Option<&str> {
+        self.empiric.as_ref()?.callback.as_deref()
     }
 
     /// What of the request is not followed.

@@ -14,6 +14,8 @@ mod queue;
 mod rollout;
 mod run;
 mod similar;
+mod step;
+mod steps;
 mod templates;
 
 use axum::Router;
@@ -41,6 +43,7 @@ pub(crate) fn router() -> Router<Gateway> {
         .route("/review", get(queue::next))
         .route("/review/{draft}", get(queue::show).post(queue::decide))
         .route("/rollout", get(rollout::show))
+        .route("/rollout/step", get(step::confirm).post(step::take))
         .route("/static/style.css", get(assets::style))
         .route("/static/page.js", get(assets::script))
         .fallback(error::not_found)

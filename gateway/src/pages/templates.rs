@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::error::GatewayError;
 
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html.j2", include_str!("template/base.html.j2")),
     ("home.html.j2", include_str!("template/home.html.j2")),
     ("login.html.j2", include_str!("template/login.html.j2")),
@@ -16,6 +16,7 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("queue.html.j2", include_str!("template/queue.html.j2")),
     ("empty_queue.html.j2", include_str!("template/empty_queue.html.j2")),
     ("rollout.html.j2", include_str!("template/rollout.html.j2")),
+    ("step.html.j2", include_str!("template/step.html.j2")),
     ("error.html.j2", include_str!("template/error.html.j2")),
 ];
 

@@ -1,8 +1,9 @@
 //! What a project serves, and the versions that it may serve.
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::db::entity::{exposure, release, version};
+use empiric_schema::db::entity::{exposure, release, rollout, version};
 use empiric_schema::exposure::Exposure;
+use empiric_schema::rollout::RolloutView;
 use empiric_schema::version::SystemVersion;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, EntityTrait as _, IntoActiveModel as _, QueryFilter as _,
@@ -20,6 +21,15 @@ impl Store {
     pub async fn exposure(&self, project: &str) -> Result<Option<Exposure>, GatewayError> {
         let row = exposure::Entity::find_by_id(project).one(&self.connection).await?;
         row.map(|row| parse("an exposure", row.content)).transpose()
+    }
+
+    /// The rollout of a project as it was last written, if there is one.
+    ///
+    /// # Errors
+    /// The database cannot be read, or has a row of another form.
+    pub async fn rollout_view(&self, project: &str) -> Result<Option<RolloutView>, GatewayError> {
+        let row = rollout::Entity::find_by_id(project).one(&self.connection).await?;
+        row.map(|row| parse("a rollout", row.view)).transpose()
     }
 
     /// The first exposure of a project. One that is there already stays, and is given back.

@@ -3,6 +3,7 @@
 //! Requests, drafts and feedback go through one writer ([`writer`]), many to a transaction. Opening the database and
 //! its tables is left to whoever makes the gateway.
 
+mod callbacks;
 mod drafts;
 mod exposures;
 mod keys;

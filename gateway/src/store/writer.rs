@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use empiric_schema::db::entity::{draft, feedback, request_log};
+use empiric_schema::db::entity::{callback, draft, feedback, request_log};
 use sea_orm::{ActiveValue, EntityTrait, IntoActiveModel};
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,6 +30,7 @@ const STATEMENT: usize = 256;
 enum Row {
     Request(Box<request_log::Model>),
     Draft(Box<draft::Model>),
+    Callback(Box<callback::Model>),
     Feedback(Box<feedback::Model>),
     /// Nothing: whoever waits for it waits for all rows before it.
     Mark,
@@ -60,6 +61,12 @@ impl Writer {
         if self.queue.send(Write { row: Row::Request(Box::new(row)), done: None }).await.is_err() {
             tracing::error!("a request was not logged: the gateway is closing");
         }
+    }
+
+    /// Writes who is to be told of a draft that comes next.
+    pub(crate) async fn callback(&self, row: callback::Model) -> Result<(), GatewayError> {
+        let write = Write { row: Row::Callback(Box::new(row)), done: None };
+        self.queue.send(write).await.map_err(|_| GatewayError::Closing)
     }
 
     /// Writes a draft and returns when it is durable.
@@ -120,15 +127,18 @@ async fn write_patiently(store: &Store, batch: Vec<Write>) {
 async fn write(store: &Store, rows: &[Row]) -> Result<(), GatewayError> {
     let transaction = store.begin().await?;
     let (mut requests, mut drafts, mut feedback) = (Vec::new(), Vec::new(), Vec::new());
+    let mut callbacks = Vec::new();
     for row in rows {
         match row {
             Row::Request(row) => requests.push(numbered_request(row)),
             Row::Draft(row) => drafts.push((**row).clone().into_active_model()),
+            Row::Callback(row) => callbacks.push((**row).clone().into_active_model()),
             Row::Feedback(row) => feedback.push(numbered_feedback(row)),
             Row::Mark => {}
         }
     }
     insert::<request_log::Entity>(&transaction, requests).await?;
+    insert::<callback::Entity>(&transaction, callbacks).await?;
     insert::<draft::Entity>(&transaction, drafts).await?;
     insert::<feedback::Entity>(&transaction, feedback).await?;
     transaction.commit().await?;

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use empiric_endpoint::test_server::{Answer, Request, TestServer};
+use empiric_gateway::steer::Steering;
 use empiric_gateway::store::Store;
-use empiric_gateway::{FilesError, Gateway, Parts, Seal, Settings, VersionFiles, bind, keys};
+use empiric_gateway::{
+    Courier, FilesError, Gateway, Parts, Seal, Settings, Signer, VersionFiles, bind, keys,
+};
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::db::entity::{draft, exposure, feedback, release, request_log};
 use empiric_schema::db::{Migrator, MigratorTrait as _};
@@ -39,6 +42,20 @@ pub struct Running {
     ended: Option<JoinHandle<()>>,
 }
 
+/// A key of tests: a secret that is hashed along.
+#[derive(Debug)]
+pub struct Secret;
+
+impl Signer for Secret {
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        Digest::of(&[b"secret", message].concat()).hex().as_bytes().to_vec()
+    }
+
+    fn is_genuine(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.sign(message) == signature
+    }
+}
+
 /// Files by digest.
 #[derive(Debug, Default)]
 pub struct Files(pub BTreeMap<Digest, PathBuf>);
@@ -55,6 +72,8 @@ pub struct Setup {
     pub folder: TempDir,
     pub database: DatabaseConnection,
     pub files: Files,
+    pub courier: Option<Arc<dyn Courier>>,
+    pub steering: Option<Arc<dyn Steering>>,
     pub settings: Settings,
 }
 
@@ -66,7 +85,7 @@ impl Setup {
         Migrator::up(&database, None).await.unwrap();
         let (poll, grace) = (Duration::from_millis(50), Duration::from_secs(1));
         let settings = Settings { poll, grace, ..Settings::new(PROJECT) };
-        Self { folder, database, files: Files::default(), settings }
+        Self { folder, database, files: Files::default(), courier: None, steering: None, settings }
     }
 
     /// Makes a version known.
@@ -91,7 +110,9 @@ impl Setup {
         let parts = Parts {
             database: self.database.clone(),
             files: Arc::new(self.files),
-            seal: Seal::open(&self.folder.path().join("seal.key")).unwrap(),
+            seal: Seal::new(Arc::new(Secret)),
+            courier: self.courier,
+            steering: self.steering,
             settings: self.settings,
         };
         let gateway = Gateway::open(parts).await.unwrap();

@@ -45,7 +45,9 @@ async fn the_day_goes_on_after_a_restart() {
     running.log(1).await;
     running.stop().await;
     let (database, folder) = (running.database.clone(), tempfile::TempDir::new().unwrap());
-    let again = Setup { folder, database, files: Files::default(), settings }.start().await;
+    let again = Setup { folder, database, files: Files::default(), courier: None, steering: None, settings }
+        .start()
+        .await;
     assert_eq!(again.ask("x").await.0, 429);
 }
 

@@ -189,7 +189,9 @@ async fn drafts_outlive_the_gateway() {
     reviewed.running.stop().await;
     let (database, folder) = (reviewed.running.database.clone(), tempfile::TempDir::new().unwrap());
     let settings = empiric_gateway::Settings::new(PROJECT);
-    let again = Setup { folder, database, files: Files::default(), settings }.start().await;
+    let again = Setup { folder, database, files: Files::default(), courier: None, steering: None, settings }
+        .start()
+        .await;
     let (status, body) = again.get(&format!("/v1/drafts/{id}"), Some(&reviewed.user)).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("pending")));
 }

@@ -29,6 +29,9 @@ pub struct LifecycleInput {
     /// The version to start from in place of the spec's system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<SystemVersion>,
+    /// Who started it, where that was a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Items that came home from production.
@@ -87,6 +90,10 @@ pub struct RunOptions {
     /// go on without them.
     #[serde(default)]
     pub compare: bool,
+    /// Whether a version that kept its promise goes on to its rollout by itself, where the spec has `deploy`. Runs
+    /// that began before that go on without it.
+    #[serde(default)]
+    pub roll_out: bool,
 }
 
 impl Default for RunOptions {
@@ -100,6 +107,7 @@ impl Default for RunOptions {
             diagnose: true,
             thrift: true,
             compare: true,
+            roll_out: true,
         }
     }
 }

@@ -22,7 +22,7 @@ pub use people::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
 pub use rollout::{
     ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GivenDemotion,
-    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, ReleaseClaim, Rollouts,
-    SignedClaim,
+    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, Offered, ReleaseClaim,
+    ReleaseOffer, Rollouts, SignOffer, SignedClaim, SignedOffer,
 };
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

@@ -7,11 +7,13 @@ use temporalio_macros::activity_definitions;
 
 pub use self::rollouts::{
     Apply as ApplyExposure, Collect as CollectFailures, Notify as NotifyPeople, Observe as ObserveWindow,
+    Offer as SignOffer,
 };
 use super::lifecycle::{EarlierLook, JoinedItems};
 use super::scope::Frozen;
 use crate::artifact::{ArtifactRef, Digest};
 use crate::exposure::Exposure;
+use crate::id::RunId;
 use crate::rollout::{RolloutDecision, RolloutView, Rung, Window};
 use crate::spec::StageName;
 use crate::version::SystemVersion;
@@ -43,6 +45,13 @@ impl Rollouts {
     /// artifacts.
     #[activity(name = "rollout.collect")]
     pub fn collect(request: CollectRequest) -> Result<Collected, Infallible> {
+        unimplemented!()
+    }
+
+    /// Signs the offer of a run with the project's key, and says what a rollout would begin with. Safe to run twice:
+    /// the same offer has the same signature.
+    #[activity(name = "rollout.offer")]
+    pub fn offer(offer: ReleaseOffer) -> Result<Offered, Infallible> {
         unimplemented!()
     }
 }
@@ -189,12 +198,60 @@ mod messages {
         pub signature: String,
     }
 
-    /// Input of the update `demote`. Stepping back needs a name and no signature: it must be easy.
+    /// A version that kept its promise in a run, for the rollout to begin with when its turn comes.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct ReleaseOffer {
+        /// Name of the project.
+        pub project: String,
+        /// The version.
+        pub version: Digest,
+        /// The run that found it.
+        pub run: RunId,
+        /// Who started that run, where it was a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub by: Option<String>,
+    }
+
+    impl ReleaseOffer {
+        /// What is signed. The first line keeps signatures for one purpose from serving another.
+        pub fn bytes(&self) -> Vec<u8> {
+            // Only maps with non-text keys and failing writers can fail here, and there are none.
+            let json = serde_json::to_vec(self).unwrap_or_default();
+            [b"empiric.offer.v1\n".as_slice(), &json].concat()
+        }
+    }
+
+    /// Input of the signal `offer`. It needs no moment: it exposes nothing beyond what the rules of the spec do, and
+    /// the same version does not begin twice.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct SignedOffer {
+        /// What is offered.
+        pub offer: ReleaseOffer,
+        /// Ed25519 over [`ReleaseOffer::bytes`], 128 hexadecimal digits.
+        pub signature: String,
+    }
+
+    /// An offer that can be made, and what a rollout begins with where none goes on.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct Offered {
+        /// The offer.
+        pub signed: SignedOffer,
+        /// The public key of approvals, 64 hexadecimal digits.
+        pub approver_key: String,
+        /// Revision of the exposure that stands; 0 without one.
+        pub revision: u64,
+    }
+
+    /// Input of the update `demote`. Stepping back needs a name and no signature: it must be easy.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
     pub struct GivenDemotion {
         /// Who says so; not empty.
         pub by: String,
         /// The reason; may be empty.
         pub note: String,
+        /// The nonce of the view that was looked at, so that two people who press one button step back once;
+        /// `None` steps back from whatever stands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub nonce: Option<String>,
     }
 }

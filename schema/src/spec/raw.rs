@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::loop_rules::ClusterBy;
 use super::people::Approval;
 use super::project::Metric;
-use super::rollout::{Approve, OnTimeout, StageName};
+use super::rollout::{Approve, Approver, OnTimeout, StageName};
 use super::technique::Technique;
 
 /// A list in which an entry that did not fit is `None`.
@@ -410,6 +410,13 @@ pub(super) struct RawDeploy {
     /// In the order internal, reviewed, direct.
     #[schemars(required, length(min = 1))]
     pub(super) stages: Option<Listed<RawStage>>,
+    /// Who may let a version be seen by more people: `other` is somebody else than who asked for it.
+    #[schemars(extend("default" = "anyone"))]
+    pub(super) approver: Option<Approver>,
+    /// Hosts, each with a port where it is not that of https, that callers may have told of decisions about their
+    /// drafts. A private address has to stand here itself. Default: none.
+    #[schemars(example = ["hooks.example.com"])]
+    pub(super) callbacks: Option<Listed<String>>,
 }
 
 /// One stage.

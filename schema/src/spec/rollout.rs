@@ -8,6 +8,36 @@ use serde::{Deserialize, Serialize};
 pub struct DeploySpec {
     /// At least one; each comes after the one before it in [`StageName`]'s order.
     pub stages: Vec<StageSpec>,
+    /// Who may let a version be seen by more people. Default: anyone.
+    #[serde(default, skip_serializing_if = "Approver::is_default")]
+    pub approver: Approver,
+    /// Hosts that callers may have told of decisions about their drafts, such as `hooks.example.com`. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<String>,
+}
+
+/// Who may let a version be seen by more people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Approver {
+    /// Everybody who may approve at all.
+    #[default]
+    Anyone,
+    /// Somebody else than who asked for it.
+    Other,
+}
+
+impl Approver {
+    /// Whether this is the default, which files leave out.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether `by` may say yes to what `requester` asked for. Names are compared without case and space around them.
+    pub fn allows(self, requester: Option<&str>, by: &str) -> bool {
+        let plain = |name: &str| name.trim().to_lowercase();
+        self == Self::Anyone || requester.is_none_or(|requester| plain(requester) != plain(by))
+    }
 }
 
 /// One stage.
@@ -120,4 +150,16 @@ pub enum Feedback {
     Off,
     /// They join dev and train, never test.
     Join,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asked_is_another_than_who_approves_only_where_the_spec_says_so() {
+        assert!(Approver::Anyone.allows(Some("ada"), "ada"));
+        assert!(!Approver::Other.allows(Some("ada"), " Ada "));
+        assert!(Approver::Other.allows(Some("ada"), "bob") && Approver::Other.allows(None, "ada"));
+    }
 }

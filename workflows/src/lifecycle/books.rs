@@ -27,6 +27,7 @@ mod compare;
 mod diagnosis;
 mod look;
 mod people;
+mod roll_out;
 mod step;
 
 /// The version to beat.
@@ -45,6 +46,8 @@ struct Incumbent {
 
 pub(super) struct Books {
     spec: ProjectSpec,
+    /// Who started the run.
+    by: Option<String>,
     view: RunView,
     frozen: Option<Frozen>,
     incumbent: Option<Incumbent>,
@@ -75,6 +78,7 @@ impl Books {
     pub(super) fn new(input: &LifecycleInput, now: f64) -> Self {
         let spec = input.spec.clone();
         Self {
+            by: input.by.clone(),
             view: first_view(input, now),
             frozen: None,
             incumbent: None,

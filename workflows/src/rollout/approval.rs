@@ -5,7 +5,7 @@
 //! once. There is no signal that approves.
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::SignedClaim;
+use empiric_schema::contract::{SignedClaim, SignedOffer};
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use super::orders::OrderError;
@@ -47,16 +47,34 @@ pub(super) fn verify(
     project: &str,
     revision: u64,
 ) -> Result<(), ClaimError> {
-    let (Ok(key), Ok(signature)) = (hex::decode(key), hex::decode(&signed.signature)) else {
-        return Err(ClaimError::Signature);
-    };
-    let key = UnparsedPublicKey::new(&ED25519, key);
-    key.verify(&signed.claim.bytes(), &signature).map_err(|_| ClaimError::Signature)?;
-    if signed.claim.project != project {
-        return Err(ClaimError::Project { given: signed.claim.project.clone(), here: project.to_owned() });
-    }
+    is_signed(key, &signed.claim.bytes(), &signed.signature)?;
+    is_about(&signed.claim.project, project)?;
     if signed.claim.nonce != nonce(project, revision) {
         return Err(ClaimError::Stale);
     }
     Ok(())
+}
+
+/// Checks the signature and the project of an offer.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn verify_offer(key: &str, signed: &SignedOffer, project: &str) -> Result<(), ClaimError> {
+    is_signed(key, &signed.offer.bytes(), &signed.signature)?;
+    is_about(&signed.offer.project, project)
+}
+
+fn is_signed(key: &str, message: &[u8], signature: &str) -> Result<(), ClaimError> {
+    let (Ok(key), Ok(signature)) = (hex::decode(key), hex::decode(signature)) else {
+        return Err(ClaimError::Signature);
+    };
+    let key = UnparsedPublicKey::new(&ED25519, key);
+    key.verify(message, &signature).map_err(|_| ClaimError::Signature)
+}
+
+fn is_about(given: &str, project: &str) -> Result<(), ClaimError> {
+    match given == project {
+        true => Ok(()),
+        false => Err(ClaimError::Project { given: given.to_owned(), here: project.to_owned() }),
+    }
 }

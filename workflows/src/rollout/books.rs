@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, ReleaseClaim};
+use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, ReleaseClaim, ReleaseOffer};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::id::RunId;
 use empiric_schema::rollout::{
@@ -17,6 +17,7 @@ use super::state::{RolloutState, Subject};
 use super::step::{Move, rollout_step};
 use super::watch::alerts;
 
+mod offer;
 mod view;
 
 /// What follows from a decision and touches the world.
@@ -55,6 +56,9 @@ pub struct Books {
     waiting: u64,
     alerted: BTreeSet<String>,
     problem: Option<String>,
+    /// What a run offers and what has not begun yet: the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) offered: Option<ReleaseOffer>,
     pub(super) tasks: VecDeque<Task>,
     /// Failures that are to be brought home, one version after another.
     pub(super) homecomings: VecDeque<Homecoming>,
@@ -83,6 +87,7 @@ impl Books {
         self.window = Some(*window);
         self.decide(rules, now);
         self.open_by_number(rules);
+        self.take_offer(rules, now);
     }
 
     fn decide(&mut self, rules: &Rules, now: f64) {
@@ -185,8 +190,13 @@ impl Books {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn check_answer(&self, claim: &ReleaseClaim, approved: Approved) -> Result<(), OrderError> {
-        orders::answered(&self.state, claim, approved).map(|_| ())
+    pub(super) fn check_answer(
+        &self,
+        rules: &Rules,
+        claim: &ReleaseClaim,
+        approved: Approved,
+    ) -> Result<(), OrderError> {
+        orders::answered(rules, &self.state, claim, approved).map(|_| ())
     }
 
     /// A person says yes.
@@ -194,7 +204,7 @@ impl Books {
     /// # Errors
     /// As [`Books::check_answer`].
     pub fn approve(&mut self, rules: &Rules, claim: &ReleaseClaim, now: f64) -> Result<(), OrderError> {
-        let to = orders::answered(&self.state, claim, Approved::Yes)?.to;
+        let to = orders::answered(rules, &self.state, claim, Approved::Yes)?.to;
         let before = self.state.subject.clone();
         let place = rules.place(to).unwrap_or(0);
         orders::promote(&mut self.state, claim, place, now);
@@ -207,10 +217,11 @@ impl Books {
     /// # Errors
     /// As [`Books::check_answer`].
     pub fn reject(&mut self, rules: &Rules, claim: &ReleaseClaim, now: f64) -> Result<(), OrderError> {
-        orders::answered(&self.state, claim, Approved::No)?;
+        orders::answered(rules, &self.state, claim, Approved::No)?;
         let before = self.state.subject.clone();
         orders::decline(&mut self.state, now);
         self.enter(rules, before.as_ref(), spoken(RolloutAct::Declined, claim, "said no", ""), now);
+        self.take_offer(rules, now);
         Ok(())
     }
 
@@ -236,6 +247,7 @@ impl Books {
         if let Some(subject) = &before {
             self.bring_home(rules, subject, &why);
         }
+        self.take_offer(rules, now);
         Ok(())
     }
 

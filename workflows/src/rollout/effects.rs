@@ -200,6 +200,7 @@ async fn open(
         earlier_looks: found.earlier_looks.clone(),
         joined: joined.into_iter().chain(found.joined.iter().cloned()).collect(),
         start: Some(found.start.clone()),
+        by: None,
     };
     let options = ChildWorkflowOptions::builder()
         .workflow_id(run.as_str().to_owned())

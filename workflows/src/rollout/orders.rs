@@ -5,6 +5,7 @@
 use empiric_schema::artifact::Digest;
 use empiric_schema::contract::{GivenDemotion, LONGEST_NOTE, ReleaseClaim};
 use empiric_schema::rollout::{PromotionQuestion, Rung};
+use empiric_schema::spec::Approver;
 
 use super::rules::Rules;
 use super::state::{RolloutState, Subject};
@@ -61,6 +62,27 @@ pub enum OrderError {
         /// The version.
         version: Digest,
     },
+    /// Who asked for it may not let more people see it.
+    #[error("{by} asked for the release of {}, and `approver: other` has somebody else approve it", version.short())]
+    OwnRequest {
+        /// The version.
+        version: Digest,
+        /// Who.
+        by: String,
+    },
+    /// A version that nobody has seen would be seen by one person's word.
+    #[error(
+        "with `approver: other` a version begins at {first}, and somebody else than {by} brings it further"
+    )]
+    AtOnce {
+        /// The first step.
+        first: Rung,
+        /// Who.
+        by: String,
+    },
+    /// Something has changed since.
+    #[error("something has changed since: look again")]
+    Stale,
     /// A yes in a no, or the other way round.
     #[error("the claim says {said}, and the order is the other")]
     Contrary {
@@ -84,32 +106,53 @@ pub(super) fn promoted(
         (Some(rung), _) => rules.place(rung).ok_or_else(|| no_such(rules, rung))?,
         (None, Some(subject)) if subject.place < rules.top() => subject.place + 1,
         (None, Some(subject)) => return Err(OrderError::AtTheTop { version: subject.version.clone() }),
-        (None, None) => entry(rules, state),
+        (None, None) => rules.entry(state.last_good.as_ref()),
     };
     match here {
         Some(subject) if subject.place == place => {
             Err(OrderError::AlreadyThere { version: subject.version.clone(), rung: rules.rung(place) })
         }
-        _ => Ok(place),
+        _ => by_another(rules, here, claim, place).map(|()| place),
     }
 }
 
-/// Where a version begins that nobody gave a place: at the first step, or where a good version is to be replaced,
-/// at the first step at which it can answer in its place.
-fn entry(rules: &Rules, state: &RolloutState) -> usize {
-    if state.last_good.is_some() { rules.first_of_top() } else { 0 }
+/// Where the spec says so, it takes two people until users see a version: one who asks and another who approves.
+fn by_another(
+    rules: &Rules,
+    here: Option<&Subject>,
+    claim: &ReleaseClaim,
+    place: usize,
+) -> Result<(), OrderError> {
+    match here {
+        None if rules.approver == Approver::Other && place > 0 => {
+            Err(OrderError::AtOnce { first: rules.rung(0), by: claim.by.clone() })
+        }
+        Some(subject) if place > subject.place => by_another_than(rules, subject, claim),
+        _ => Ok(()),
+    }
 }
 
-/// The subject after a `promote`. A person's word also lets a version go on that has fallen before.
+fn by_another_than(rules: &Rules, subject: &Subject, claim: &ReleaseClaim) -> Result<(), OrderError> {
+    match rules.approver.allows(subject.requester.as_deref(), &claim.by) {
+        true => Ok(()),
+        false => Err(OrderError::OwnRequest { version: subject.version.clone(), by: claim.by.clone() }),
+    }
+}
+
+/// The subject after a `promote`. A person's word also lets a version go on that has fallen before. Who brought it
+/// has asked for its release.
 pub(super) fn promote(state: &mut RolloutState, claim: &ReleaseClaim, place: usize, now: f64) {
-    state.put(Subject::at(claim.version.clone(), place, now));
+    let here = state.subject.as_ref().filter(|subject| subject.version == claim.version);
+    let requester = here.map_or_else(|| Some(claim.by.clone()), |subject| subject.requester.clone());
+    state.put(Subject { requester, ..Subject::at(claim.version.clone(), place, now) });
 }
 
 /// Whether a yes or a no answers the open question; the question.
 ///
 /// # Errors
-/// No question is open, it is about something else, or nobody is named.
+/// No question is open, it is about something else, nobody is named, or who asked for the release says yes.
 pub(super) fn answered<'a>(
+    rules: &Rules,
     state: &'a RolloutState,
     claim: &ReleaseClaim,
     approved: Approved,
@@ -117,6 +160,9 @@ pub(super) fn answered<'a>(
     says(claim, approved == Approved::Yes)?;
     let asked = state.question.as_ref();
     let asked = asked.filter(|asked| asked.version == claim.version && claim.to == Some(asked.to));
+    if let (Approved::Yes, Some(_), Some(subject)) = (approved, asked, &state.subject) {
+        by_another_than(rules, subject, claim)?;
+    }
     asked.ok_or_else(|| OrderError::NotAsked {
         version: claim.version.clone(),
         to: claim.to.map_or_else(|| "no step".to_owned(), |rung| rung.to_string()),

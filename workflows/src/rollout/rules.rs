@@ -1,8 +1,9 @@
 //! The rules of a rollout, as they follow from the spec.
 
+use empiric_schema::artifact::Digest;
 use empiric_schema::evidence::Alpha;
 use empiric_schema::rollout::Rung;
-use empiric_schema::spec::{Approval, Feedback, MonitorSpec, ProjectSpec, StageName};
+use empiric_schema::spec::{Approval, Approver, Feedback, MonitorSpec, ProjectSpec, StageName};
 
 /// Why a project cannot be rolled out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -23,6 +24,8 @@ pub struct Rules {
     pub alpha: Alpha,
     /// Whether a person lets a version go on.
     pub asks: bool,
+    /// Which people may.
+    pub approver: Approver,
 }
 
 impl Rules {
@@ -44,6 +47,7 @@ impl Rules {
             monitor: spec.monitor.clone().unwrap_or_default(),
             alpha: Alpha::new(spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT),
             asks: spec.people.asks(Approval::Promotion),
+            approver: spec.deploy.as_ref().map(|deploy| deploy.approver).unwrap_or_default(),
         })
     }
 
@@ -71,6 +75,16 @@ impl Rules {
     pub fn first_of_top(&self) -> usize {
         let stage = self.rung(self.top()).stage;
         self.ladder.iter().position(|(rung, _)| rung.stage == stage).unwrap_or(0)
+    }
+
+    /// Where a version begins that nobody gave a place: at the first step, or where a good version is to be replaced,
+    /// at the first step at which it can answer in its place. Where somebody else has to let it go on, nobody but
+    /// the team sees it before.
+    pub fn entry(&self, good: Option<&Digest>) -> usize {
+        match (good, self.approver) {
+            (Some(_), Approver::Anyone) => self.first_of_top(),
+            _ => 0,
+        }
     }
 
     /// The last place of the stage before this place's.

@@ -1,6 +1,6 @@
 //! The rollout as a workflow: it waits for windows and for people, and does what the books say.
 
-use empiric_schema::contract::{GivenDemotion, Observed, RunOptions, SignedClaim};
+use empiric_schema::contract::{GivenDemotion, Observed, RunOptions, SignedClaim, SignedOffer};
 use empiric_schema::rollout::RolloutView;
 use empiric_schema::spec::ProjectSpec;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
-    ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult, WorkflowTermination,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
+    WorkflowTermination,
 };
 
 use super::approval::{self, ClaimError};
@@ -97,10 +98,23 @@ impl Rollout {
         self.shown()
     }
 
+    /// A run offers the version that kept its promise. What is not signed with the project's key is not heard: a
+    /// signal alone exposes nothing. Nobody waits for an answer.
+    #[signal(name = "offer")]
+    pub fn offer(&mut self, ctx: &mut SyncWorkflowContext<Self>, signed: SignedOffer) {
+        let RolloutInput { spec, approver_key, .. } = &self.input;
+        let heard = approval::verify_offer(approver_key, &signed, &spec.name);
+        if let (Ok(()), Ok(rules)) = (heard, &self.rules) {
+            let at = seconds(ctx.workflow_time());
+            self.books.offer(rules, &signed.offer, at);
+            self.updated = at;
+        }
+    }
+
     #[update_validator(approve)]
     fn validate_approve(&self, _ctx: &WorkflowContextView, signed: &SignedClaim) -> Result<(), Refusal> {
         self.verify(signed)?;
-        Ok(self.books.check_answer(&signed.claim, Approved::Yes)?)
+        Ok(self.books.check_answer(known(&self.rules)?, &signed.claim, Approved::Yes)?)
     }
 
     /// A person says that more people may see the version.
@@ -115,7 +129,7 @@ impl Rollout {
     #[update_validator(reject)]
     fn validate_reject(&self, _ctx: &WorkflowContextView, signed: &SignedClaim) -> Result<(), Refusal> {
         self.verify(signed)?;
-        Ok(self.books.check_answer(&signed.claim, Approved::No)?)
+        Ok(self.books.check_answer(known(&self.rules)?, &signed.claim, Approved::No)?)
     }
 
     /// A person says that the version stays where it is.
@@ -144,6 +158,7 @@ impl Rollout {
 
     #[update_validator(demote)]
     fn validate_demote(&self, _ctx: &WorkflowContextView, given: &GivenDemotion) -> Result<(), Refusal> {
+        self.is_fresh(given)?;
         Ok(self.books.check_demote(known(&self.rules)?, given)?)
     }
 
@@ -153,6 +168,7 @@ impl Rollout {
         ctx: &mut WorkflowContext<Self>,
         given: GivenDemotion,
     ) -> Result<Option<RolloutView>, Refusal> {
+        ctx.state(|state| state.is_fresh(&given))?;
         Self::ordered(ctx, |books, rules, now| books.demote(rules, &given, now)).await
     }
 }
@@ -162,6 +178,12 @@ impl Rollout {
     pub(super) fn shown(&self) -> Option<RolloutView> {
         let rules = self.rules.as_ref().ok()?;
         Some(self.books.view(rules, &self.input.spec.name, self.updated))
+    }
+
+    /// A demotion that names what was looked at is about that alone.
+    fn is_fresh(&self, given: &GivenDemotion) -> Result<(), OrderError> {
+        let now = approval::nonce(&self.input.spec.name, self.books.state.revision);
+        given.nonce.as_ref().filter(|looked_at| **looked_at != now).map_or(Ok(()), |_| Err(OrderError::Stale))
     }
 
     fn verify(&self, signed: &SignedClaim) -> Result<(), ClaimError> {
@@ -298,6 +320,10 @@ fn take_home(ctx: &WorkflowContext<Rollout>, rules: &Rules, home: &Home) {
 
 /// The workflow's clock in Unix seconds; 0 where there is no time.
 pub(super) fn now(ctx: &WorkflowContext<Rollout>) -> f64 {
-    let since = ctx.workflow_time().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    seconds(ctx.workflow_time())
+}
+
+fn seconds(time: Option<std::time::SystemTime>) -> f64 {
+    let since = time.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -41,6 +41,9 @@ pub struct Subject {
     pub has_fallen: bool,
     /// Whether it was said that it fails where nothing is left to step back to.
     pub is_stuck: bool,
+    /// Who asked for its release: who brought it, or started the run that found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
 }
 
 impl Subject {
@@ -55,12 +58,14 @@ impl Subject {
             stream: PromiseStream::default(),
             has_fallen: false,
             is_stuck: false,
+            requester: None,
         }
     }
 
     /// The same version somewhere else, with nothing judged yet.
     pub fn moved(&self, place: usize, since: f64) -> Self {
-        Self { has_fallen: self.has_fallen, ..Self::at(self.version.clone(), place, since) }
+        let (has_fallen, requester) = (self.has_fallen, self.requester.clone());
+        Self { has_fallen, requester, ..Self::at(self.version.clone(), place, since) }
     }
 
     /// What its judged answers say of the promise.
@@ -88,6 +93,15 @@ impl RolloutState {
     /// Whether the subject is the version that others are measured by.
     pub fn is_settled(&self) -> bool {
         self.subject.as_ref().is_some_and(|subject| self.last_good.as_ref() == Some(&subject.version))
+    }
+
+    /// Whether a new version may begin: nothing is on its way that people are still finding out about. What has
+    /// fallen, fails where it is or waits unseen without a question makes room.
+    pub fn is_free(&self, rules: &Rules) -> bool {
+        let Some(subject) = &self.subject else { return true };
+        let is_unseen = self.last_good.is_some() && subject.place < rules.first_of_top();
+        let waits = is_unseen && self.question.is_none();
+        self.is_settled() || subject.has_fallen || subject.is_stuck || waits
     }
 
     /// Puts a subject in its place. An open question was about another one.

@@ -1,10 +1,10 @@
 //! The table of the transition function, and what no sequence of events may do.
 
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::{Cursor, GivenDemotion, Observed, ReleaseClaim};
+use empiric_schema::contract::{Cursor, GivenDemotion, Observed, ReleaseClaim, ReleaseOffer};
 use empiric_schema::evidence::{Alpha, Verdict};
 use empiric_schema::rollout::{Judged, RolloutAct, Rung, Traffic, Window};
-use empiric_schema::spec::{Feedback, MonitorSpec, StageName};
+use empiric_schema::spec::{Approver, Feedback, MonitorSpec, StageName};
 use proptest::prelude::*;
 
 use super::*;
@@ -24,6 +24,7 @@ fn rules() -> Rules {
         monitor: MonitorSpec { feedback: Feedback::Join, ..MonitorSpec::default() },
         alpha: Alpha::FIVE_PERCENT,
         asks: false,
+        approver: Approver::Anyone,
     }
 }
 
@@ -169,7 +170,7 @@ fn what_people_cannot_do_is_said_in_words() {
     let rules = rules();
     let mut books = books(standing(0, 0, 0));
     let told = |error: OrderError| error.to_string();
-    let demotion = GivenDemotion { by: "ada".to_owned(), note: String::new() };
+    let demotion = GivenDemotion { by: "ada".to_owned(), ..GivenDemotion::default() };
     assert!(told(books.demote(&rules, &demotion, 1.0).unwrap_err()).contains("nothing to step back to"));
     let nobody = GivenDemotion { by: " ".to_owned(), ..demotion };
     assert_eq!(books.demote(&rules, &nobody, 1.0), Err(OrderError::Nameless));
@@ -183,6 +184,83 @@ fn what_people_cannot_do_is_said_in_words() {
         books.promote(&rules, &claim("new", None, false), 1.0),
         Err(OrderError::Contrary { .. })
     ));
+}
+
+#[test]
+fn who_asked_for_a_release_does_not_approve_it_where_the_spec_says_so() {
+    let rules = Rules { approver: Approver::Other, asks: true, ..rules() };
+    let by = |who: &str, claim: ReleaseClaim| ReleaseClaim { by: who.to_owned(), ..claim };
+    let mut books = Books::begin(0);
+    let at_once = by("bob", claim("new", Some(rules.rung(1)), true));
+    let refused = books.promote(&rules, &at_once, 1.0).unwrap_err().to_string();
+    assert!(refused.contains("begins at internal, and somebody else than bob"), "{refused}");
+    books.promote(&rules, &by("ada", claim("new", None, true)), 1.0).unwrap();
+    let own = books.promote(&rules, &by(" Ada", claim("new", None, true)), 2.0).unwrap_err().to_string();
+    assert!(own.contains("asked for the release of") && own.contains("`approver: other`"), "{own}");
+    books.observe(&rules, &seen(0, 30), 3.0);
+    let yes = |who: &str| by(who, claim("new", Some(rules.rung(1)), true));
+    let own = books.approve(&rules, &yes("ada"), 4.0).unwrap_err();
+    assert!(matches!(own, OrderError::OwnRequest { .. }), "{own}");
+    books.approve(&rules, &yes("bob"), 4.0).unwrap();
+    let back = GivenDemotion { by: "ada".to_owned(), ..GivenDemotion::default() };
+    books.demote(&rules, &back, 5.0).unwrap();
+    let again = books.promote(&rules, &by("ada", claim("new", None, true)), 6.0);
+    assert!(matches!(again, Err(OrderError::OwnRequest { .. })), "stepping back forgets nothing: {again:?}");
+    assert_eq!(rules.entry(Some(&version("good"))), 0, "one person's word shows no user a successor");
+}
+
+fn offer(name: &str) -> ReleaseOffer {
+    ReleaseOffer {
+        project: "p".to_owned(),
+        version: version(name),
+        run: empiric_schema::id::RunId::new("p-1"),
+        by: Some("ada".to_owned()),
+    }
+}
+
+fn subject_of(books: &Books) -> Option<(Digest, usize)> {
+    books.state.subject.as_ref().map(|subject| (subject.version.clone(), subject.place))
+}
+
+#[test]
+fn what_a_run_offers_begins_at_the_first_step_and_once() {
+    let rules = rules();
+    let mut books = Books::begin(4);
+    books.offer(&rules, &offer("new"), 1.0);
+    assert_eq!(subject_of(&books), Some((version("new"), 0)));
+    let revision = books.state.revision;
+    books.offer(&rules, &offer("new"), 2.0);
+    assert_eq!((books.state.revision, books.offered.clone()), (revision, None), "the same is no news");
+}
+
+#[test]
+fn an_offer_waits_until_what_is_on_its_way_has_got_through_or_fallen() {
+    let rules = rules();
+    let mut books = books(standing(1, 0, 0));
+    books.offer(&rules, &offer("next"), 1.0);
+    assert_eq!(subject_of(&books), Some((version("new"), 1)), "one at a time");
+    assert!(books.view(&rules, "p", 1.0).decisions.iter().any(|one| one.act == RolloutAct::Offered));
+    books.observe(&rules, &seen(12, 8), 2.0);
+    assert_eq!(subject_of(&books), Some((version("next"), 0)), "the one that fell makes room");
+    books.offer(&rules, &offer("later"), 3.0);
+    books.offer(&rules, &offer("latest"), 3.0);
+    books.observe(&rules, &seen(12, 8), 4.0);
+    assert_eq!(subject_of(&books), Some((version("latest"), 0)), "the latest offer stands");
+}
+
+#[test]
+fn an_offer_beside_a_good_version_is_seen_by_users_only_as_the_spec_says() {
+    let good = || books(with_good(standing(3, 0, 20), "new"));
+    let (plain, mut settled) = (rules(), good());
+    settled.offer(&plain, &offer("next"), 1.0);
+    assert_eq!(subject_of(&settled), Some((version("next"), 2)), "a canary");
+    for careful in [Rules { asks: true, ..rules() }, Rules { approver: Approver::Other, ..rules() }] {
+        let mut settled = good();
+        settled.offer(&careful, &offer("next"), 1.0);
+        assert_eq!(subject_of(&settled), Some((version("next"), 0)), "unseen");
+        let asked = settled.state.question.clone().unwrap();
+        assert_eq!((asked.version, asked.to), (version("next"), careful.rung(2)));
+    }
 }
 
 #[test]
@@ -244,7 +322,7 @@ fn happen(books: &mut Books, rules: &Rules, event: &Event, now: f64) {
         Event::Approve => books.approve(rules, &answer(true), now),
         Event::Reject => books.reject(rules, &answer(false), now),
         Event::Demote => {
-            books.demote(rules, &GivenDemotion { by: "bob".to_owned(), note: String::new() }, now)
+            books.demote(rules, &GivenDemotion { by: "bob".to_owned(), ..GivenDemotion::default() }, now)
         }
     };
 }

@@ -2,6 +2,7 @@
 //! program made are kept as JSON next to the columns that people filter by.
 
 pub mod api_key;
+pub mod callback;
 pub mod decision;
 pub mod draft;
 pub mod evaluation;

@@ -3,11 +3,35 @@
 use super::Checker;
 use crate::spec::diagnostic::ErrorCode;
 use crate::spec::raw::{RawDeploy, RawMonitor, RawStage};
-use crate::spec::rollout::{Approve, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
+use crate::spec::rollout::{Approve, Approver, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
 
 impl Checker<'_> {
     pub(super) fn deploy(&mut self, raw: RawDeploy) -> Option<DeploySpec> {
-        let raw = raw.stages?;
+        let approver = raw.approver.unwrap_or_default();
+        let stages = self.stages(raw.stages?)?;
+        self.begins_unseen(approver, &stages);
+        let callbacks = self.callbacks(raw.callbacks.unwrap_or_default())?;
+        Some(DeploySpec { stages, approver, callbacks })
+    }
+
+    fn callbacks(&mut self, raw: Vec<Option<String>>) -> Option<Vec<String>> {
+        let count = raw.len();
+        let mut hosts = Vec::new();
+        for (at, host) in raw.into_iter().enumerate() {
+            match host {
+                Some(host) if is_host(&host) => hosts.push(host),
+                Some(_) => {
+                    let place = format!("/deploy/callbacks/{at}");
+                    let problem = self.problem(ErrorCode::Endpoint, &place, "a callback's host is no host");
+                    self.report(problem.expected("a host such as `hooks.example.com` or `127.0.0.1:9000`"));
+                }
+                None => {}
+            }
+        }
+        (hosts.len() == count).then_some(hosts)
+    }
+
+    fn stages(&mut self, raw: Vec<Option<RawStage>>) -> Option<Vec<StageSpec>> {
         let count = raw.len();
         let mut stages: Vec<StageSpec> = Vec::new();
         for (at, stage) in raw.into_iter().enumerate() {
@@ -19,7 +43,18 @@ impl Checker<'_> {
             }
             stages.push(stage);
         }
-        (stages.len() == count).then_some(DeploySpec { stages })
+        (stages.len() == count).then_some(stages)
+    }
+
+    /// A version waits for its approver where no user sees it.
+    fn begins_unseen(&mut self, approver: Approver, stages: &[StageSpec]) {
+        let first = stages.first().map(|stage| stage.name);
+        if approver == Approver::Other && first.is_some_and(|first| first != StageName::Internal) {
+            let message =
+                "with `approver: other` a version waits where no user sees it, and there is no such stage";
+            let problem = self.problem(ErrorCode::Stages, "/deploy/approver", message);
+            self.report(problem.expected("the stage `internal` first, or `approver: anyone`"));
+        }
     }
 
     fn wrong_order(&mut self, at: usize, before: StageName, after: StageName) {
@@ -87,4 +122,10 @@ impl Checker<'_> {
             open_after: raw.open_after,
         }
     }
+}
+
+/// A name or an address with or without a port: no scheme, no path, no pattern.
+fn is_host(text: &str) -> bool {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "-.:[]".contains(c);
+    !text.is_empty() && text.len() <= 255 && text.chars().all(is_known)
 }

@@ -3,7 +3,7 @@
 use empiric_schema::budget::{Limits, Resource, Spend};
 use empiric_schema::decision::{Decision, StopReason};
 use empiric_schema::question::{PersonAnswer, Question, QuestionAbout};
-use empiric_schema::spec::Approval;
+use empiric_schema::spec::{Approval, Approver};
 
 use super::Books;
 use crate::diagnosis::{are_too_many, lines};
@@ -51,6 +51,7 @@ impl Books {
                 "reject: the run ends; mend the items or the assertions, then `empiric run` starts a new one"
                     .to_owned(),
             ],
+            requester: None,
         })
     }
 
@@ -105,6 +106,7 @@ impl Books {
                 figure(more, resource)
             ),
             context,
+            requester: None,
         })
     }
 
@@ -151,6 +153,8 @@ impl Books {
         context.extend(self.view.promise.iter().map(|promise| format!("kept on the locked test: {promise}")));
         context.extend(self.standing());
         context.push(format!("`empiric report {}` has example answers, and every decision", self.view.run));
+        let requester = self.requester();
+        context.extend(requester.iter().map(|by| format!("{by} started the run, so somebody else says yes")));
         context.push("approve: the run ends with success".to_owned());
         context.push(
             "reject: the run ends; the version is not released, and what it was measured at stays".to_owned(),
@@ -159,7 +163,14 @@ impl Books {
             about: QuestionAbout::Release,
             text: format!("`{}` kept the promise on the locked test. May it be released?", incumbent.label),
             context,
+            requester,
         })
+    }
+
+    /// Who started the run, where the spec has somebody else release its version.
+    fn requester(&self) -> Option<String> {
+        let approver = self.spec.deploy.as_ref().map(|deploy| deploy.approver);
+        self.by.clone().filter(|_| approver == Some(Approver::Other))
     }
 
     /// The end of a run whose version a person did not release.
@@ -239,6 +250,7 @@ budget: {tokens: 1000, usd: 0}
             earlier_looks: Vec::new(),
             joined: Vec::new(),
             start: None,
+            by: Some("ada".to_owned()),
         };
         Books::new(&input, 0.0)
     }
@@ -279,6 +291,15 @@ budget: {tokens: 1000, usd: 0}
         books.raise(Resource::Tokens);
         assert_eq!((books.view.limits.tokens, books.view.limits.usd), (Some(3000), Some(0.0)));
         assert_eq!(books.reserve().map(|share| share.tokens), Ok(2000));
+    }
+
+    #[test]
+    fn who_started_the_run_is_named_where_somebody_else_releases() {
+        let stages = "stages: [{name: internal}, {name: direct}]";
+        assert_eq!(books("").requester(), None);
+        assert_eq!(books(&format!("deploy: {{{stages}}}\n")).requester(), None);
+        let other = books(&format!("deploy: {{approver: other, {stages}}}\n"));
+        assert_eq!(other.requester().as_deref(), Some("ada"));
     }
 
     #[test]
