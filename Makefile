@@ -14,11 +14,13 @@ help: ## Say what there is
 setup: ## Check the tools and say what is missing
 	@sh scripts/setup.sh
 
-demo: setup ## Build, then run the staff-handbook example to its report (10 to 15 minutes to build, about 15 to run)
+demo: setup ## Build, run the staff-handbook example to its report, then serve what it found (10 to 15 minutes to build, about 20 to run)
 	@echo "== building the release program (once)"
 	$(CARGO) build --release --locked
 	@echo "== running the example"
 	$(EMPIRIC) demo
+	@echo "== past the gate: serving, reviewing, a worse version, its failures"
+	$(PYTHON) scripts/demo_rollout.py --empiric $(EMPIRIC)
 
 spam-triage: setup ## Build, fetch real mail through npm, then run the spam-triage example
 	@echo "== building the release program (once)"

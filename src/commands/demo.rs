@@ -18,8 +18,10 @@ pub(super) async fn execute(args: &DemoArgs, global: &Global) -> Result<ExitCode
         return Err(CliError::NoProject { path: example.join(PROJECT_FILE) });
     }
     let place = Place::new(&Global { project: example, ..global.clone() });
-    output::talk("demo: a 135M model, a hotel's handbook, one technique (prompting), a locked test");
-    output::talk("       the model has never seen the handbook; expect an honest \"not shown\"");
+    output::talk(
+        "demo: a 135M model and a hotel's handbook that it has never seen; its failures choose what is tried",
+    );
+    output::talk("       expect a climb, and an honest \"not kept\" from the locked test");
     let ended = run::execute(&RunArgs { fresh: false, no_rollout: false }, global, &place).await?;
     // Whatever the evidence says, a demo that came to its report did what was asked.
     Ok(if ended == ExitCode::from(run::NOT_SHOWN) { ExitCode::SUCCESS } else { ended })

@@ -118,7 +118,9 @@ fn is_cheaper(incumbent: Effort, candidate: Effort) -> bool {
         (incumbent.price().or(Some(0.0)), candidate.price().or(Some(0.0))),
     ];
     let is_known = |(old, new): &(Option<f64>, Option<f64>)| old.is_some() && new.is_some();
-    pairs.iter().all(is_known) && pairs.iter().all(|(old, new)| new <= old) && pairs.iter().any(|(old, new)| new < old)
+    pairs.iter().all(is_known)
+        && pairs.iter().all(|(old, new)| new <= old)
+        && pairs.iter().any(|(old, new)| new < old)
 }
 
 /// Resamples of a comparison over clusters: they settle the third digit of a bound at 5 %.
@@ -233,9 +235,8 @@ mod tests {
             Grades { passed, effort, ..Grades::default() }
         };
         let teacher = graded("1".repeat(200), 100.0, 1.0);
-        let student = |wrong: usize, seconds, usd| {
-            graded(grades(&[(200 - wrong, '1'), (wrong, '0')]), seconds, usd)
-        };
+        let student =
+            |wrong: usize, seconds, usd| graded(grades(&[(200 - wrong, '1'), (wrong, '0')]), seconds, usd);
         for (student, verdict) in [
             (student(0, 50.0, 0.0), Verdict::Pass),
             (student(0, 200.0, 0.0), Verdict::Inconclusive),

@@ -116,7 +116,8 @@ impl<'a> Ladder<'a> {
             share: self.options.share,
             held_out: self.options.held_out,
             variants: self.options.variants,
-            distractors: self.options.distractors, answers: Vec::new(),
+            distractors: self.options.distractors,
+            answers: Vec::new(),
         };
         let examples = self.jobs.run("examples", JobKind::Examples(Box::new(params)))?;
         say(&format!("examples: {:.1} s, {:?}", examples.usage.seconds, examples.findings.figures))?;

@@ -74,7 +74,9 @@ fn calculator(version: &mut SystemVersion) {
 }
 
 fn craft(hotel: &Hotel, items: &[Item], variants: usize, held: f64) -> Crafted {
-    Crafter { answerer: &hotel.answerer, variants, distractors: 0, seed: 1, answers: None }.craft(items, 1.0, held).unwrap()
+    Crafter { answerer: &hotel.answerer, variants, distractors: 0, seed: 1, answers: None }
+        .craft(items, 1.0, held)
+        .unwrap()
 }
 
 fn train() -> Vec<Item> {

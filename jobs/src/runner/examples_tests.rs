@@ -14,7 +14,8 @@ fn job() -> Job {
             share: 1.0,
             held_out: 0.34,
             variants: 2,
-            distractors: 0, answers: Vec::new(),
+            distractors: 0,
+            answers: Vec::new(),
         }))
     })
 }

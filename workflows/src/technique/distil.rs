@@ -20,10 +20,15 @@ const TEACHER: &str = "teacher";
 pub(super) fn missing(setting: &Setting<'_>) -> Option<String> {
     let student = &setting.frozen.system.model;
     if setting.incumbent.model.id() == student.id() {
-        return Some("the system answers with the model that it began with: there is no larger one to learn from".to_owned());
+        return Some(
+            "the system answers with the model that it began with: there is no larger one to learn from"
+                .to_owned(),
+        );
     }
     if student.weights().is_none() {
-        return Some("the model that the project began with is behind an endpoint: it cannot be trained".to_owned());
+        return Some(
+            "the model that the project began with is behind an endpoint: it cannot be trained".to_owned(),
+        );
     }
     let items = setting.frozen.train.as_ref().map_or(0, |train| train.count);
     if items < fine_tune::FEWEST_ITEMS {
