@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use empiric_schema::decision::{Decision, DecisionRecord};
 use empiric_schema::diagnosis::DiagnosisRow;
+use empiric_schema::evidence::Verdict;
+use empiric_schema::guard::{Guard, GuardEvidence};
 use empiric_schema::view::RunView;
 
 use super::status::find_run;
@@ -32,6 +34,27 @@ fn story(view: &RunView) -> String {
     lines.join("\n")
 }
 
+fn guard_row(guard: &GuardEvidence) -> String {
+    let is_share = matches!(guard.guard, Guard::HarmRate | Guard::AbstentionRate);
+    let figure = |value: Option<f64>| match value {
+        None => "not measured".to_owned(),
+        Some(value) if is_share => words::percent(value),
+        Some(value) => format!("{value:.3}"),
+    };
+    let worst = guard.bound.map_or_else(String::new, |bound| match is_share {
+        true => format!(", a rise of at most {:.1} points", bound * 100.0),
+        false => format!(", {bound:.2} times the incumbent's"),
+    });
+    let margin = guard.margin.map_or_else(String::new, |margin| format!("; margin {margin}"));
+    let verdict = match guard.verdict {
+        Verdict::Pass => "held",
+        Verdict::Fail => "broken",
+        Verdict::Inconclusive => "not shown to hold",
+    };
+    let (name, old, new) = (guard.guard.words(), figure(guard.incumbent), figure(guard.finalist));
+    format!("    guard of {name}: {old} to {new}{worst}{margin}: {verdict}")
+}
+
 fn told(record: &DecisionRecord, view: &RunView) -> Vec<String> {
     let place = match record.iteration {
         0 => "before the first iteration".to_owned(),
@@ -44,6 +67,9 @@ fn told(record: &DecisionRecord, view: &RunView) -> Vec<String> {
     ];
     if let Decision::Diagnose { rows, .. } = &record.decision {
         lines.extend(rows.iter().map(table_row));
+    }
+    if let Decision::Promote { guards, .. } = &record.decision {
+        lines.extend(guards.iter().map(guard_row));
     }
     if let Decision::Improve { priorities, .. } = &record.decision {
         lines.extend(priorities.iter().map(|one| {
