@@ -54,26 +54,24 @@ class Team:
     def types(self, *words):
         """Runs a command before everybody's eyes."""
         print(f"\n$ empiric {' '.join(words)}", flush=True)
-        if subprocess.run(self.command(*words), check=False).returncode != 0:
+        if subprocess.run([self.program, *words], cwd=self.project, check=False).returncode != 0:
             raise Gone(f"`empiric {words[0]}` failed")
 
     def asks(self, *words):
         """A command's JSON; nothing where it has none to give yet."""
-        ended = subprocess.run(self.command("--output", "json", *words), check=False, capture_output=True)
+        command = [self.program, "--output", "json", *words]
+        ended = subprocess.run(command, cwd=self.project, check=False, capture_output=True)
         return json.loads(ended.stdout) if ended.returncode == 0 else None
 
     def keeps(self, *words):
         """Starts a command that goes on until the end."""
         print(f"\n$ empiric {' '.join(words)} &", flush=True)
-        self.running.append(subprocess.Popen(self.command(*words)))
+        self.running.append(subprocess.Popen([self.program, *words], cwd=self.project))
 
     def leave(self):
         for process in reversed(self.running):
             process.terminate()
             process.wait()
-
-    def command(self, *words):
-        return [str(self.program), "--project", str(self.project), *words]
 
     def gateway(self, path, body=None):
         """The gateway's answer to a program."""
@@ -128,10 +126,7 @@ def review(team):
     say("users ask; a reviewer looks at each answer first")
     lines = (team.project / "data" / "traffic.jsonl").read_text(encoding="utf-8").splitlines()
     items = [json.loads(line) for line in lines[:3]]
-    drafts = []
-    for item in items:
-        asked = {"messages": [{"role": "user", "content": item["input"]}], "user": "a user"}
-        drafts.append(team.gateway("/v1/chat/completions", asked)["id"])
+    drafts = [wait("a draft", lambda: drafted(team, item["input"])) for item in items]
     waiting = {draft["input"]: draft for draft in team.gateway("/v1/review/drafts")["data"]}
     for item, decision in zip(items, ("edit", "approve", "reject")):
         draft = waiting[item["input"]]
@@ -165,6 +160,16 @@ def write_worse(team, view):
     return path
 
 
+def ask(team, question):
+    return team.gateway("/v1/chat/completions", {"messages": [{"role": "user", "content": question}], "user": "a user"})
+
+
+def drafted(team, question):
+    """The id of the draft; nothing while the gateway still answers at once."""
+    reply = ask(team, question)
+    return reply["id"] if reply["object"] == "draft" else None
+
+
 def ready(team):
     try:
         return team.gateway("/readyz")
@@ -189,8 +194,7 @@ def acted(team, act):
 
 
 def serves(team, version):
-    asked = {"messages": [{"role": "user", "content": "Is there parking for employees?"}], "user": "a user"}
-    return version in json.dumps(team.gateway("/v1/chat/completions", asked).get("empiric", {}))
+    return version in json.dumps(ask(team, "Is there parking for employees?").get("empiric", {}))
 
 
 def wait(what, there):
