@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use empiric_grade::GradeError;
 use empiric_schema::artifact::Digest;
 use empiric_schema::contract::{
     ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed,
@@ -19,6 +20,7 @@ use crate::failure;
 
 mod apply;
 mod collect;
+pub(crate) mod grading;
 mod harvest;
 mod notify;
 mod observe;
@@ -60,6 +62,9 @@ pub enum RolloutActivityError {
         /// The version that answers.
         serving: Digest,
     },
+    /// A check of the answers cannot work.
+    #[error("a check of `monitor.graders` cannot work")]
+    Grade(#[from] GradeError),
     /// Data of the project does not read.
     #[error("{0}")]
     Data(Diagnostics),

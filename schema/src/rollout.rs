@@ -35,9 +35,9 @@ impl std::fmt::Display for Rung {
 /// data is no success.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Judged {
-    /// Approved as they were, or liked.
+    /// Approved as they were, or liked; or all checks held.
     pub passed: u64,
-    /// Edited, refused, disliked, corrected, or never given because the version failed.
+    /// Edited, refused, disliked, corrected, or never given because the version failed; or a check did not hold.
     pub failed: u64,
 }
 
@@ -45,6 +45,11 @@ impl Judged {
     /// All of them.
     pub fn total(self) -> u64 {
         self.passed + self.failed
+    }
+
+    /// Whether nothing was judged.
+    pub fn is_none(&self) -> bool {
+        self.total() == 0
     }
 }
 
@@ -72,6 +77,19 @@ pub struct Window {
     pub judged: Judged,
     /// What it was like.
     pub traffic: Traffic,
+    /// Of the judged answers those that checks alone judged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub graded: u64,
+    /// Answers that checks had failed in earlier windows, and that a person has found good in this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overturned: u64,
+    /// Answers at which somebody looked for harm: `failed` are those that do some.
+    #[serde(default, skip_serializing_if = "Judged::is_none")]
+    pub harm: Judged,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What was decided about a version.
@@ -141,6 +159,17 @@ pub struct PromotionQuestion {
     pub asked: f64,
 }
 
+/// What was seen of the promise about harm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HarmView {
+    /// Answers at which somebody looked for harm: `failed` are those that do some.
+    pub judged: Judged,
+    /// Share that may.
+    pub at_most: f64,
+    /// What they say of the promise.
+    pub verdict: Verdict,
+}
+
 /// The version that is being carried to full exposure, or that has got there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubjectView {
@@ -154,8 +183,11 @@ pub struct SubjectView {
     pub judged: Judged,
     /// Judged answers that the next step needs.
     pub needed: u32,
-    /// What they say of the promise.
+    /// What they say of the promise; fail too where the promise about harm is broken.
     pub verdict: Verdict,
+    /// What was seen of harm, where the project promises something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm: Option<HarmView>,
 }
 
 /// A rollout as it stands.

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use empiric_schema::contract::{GivenDemotion, SignedClaim};
-use empiric_schema::rollout::{RolloutDecision, RolloutView, SubjectView};
+use empiric_schema::rollout::{HarmView, Judged, RolloutDecision, RolloutView, SubjectView};
 use empiric_workflows::rollout::{Rollout, RolloutInput};
 use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{Client, WorkflowExecuteUpdateOptions, WorkflowHandle, WorkflowQueryOptions};
@@ -94,6 +94,7 @@ pub(super) fn show(view: &RolloutView, global: &Global) {
 fn text(view: &RolloutView) -> String {
     let mut lines = vec![format!("{}  revision {}", view.project, view.revision)];
     lines.extend(view.subject.as_ref().map(subject));
+    lines.extend(view.subject.as_ref().and_then(|subject| subject.harm.as_ref()).map(harm));
     let good = view.last_good.as_ref().map_or("none yet", |version| version.short());
     lines.push(format!("last good  {good}"));
     lines.extend(view.question.as_ref().map(|asked| {
@@ -121,6 +122,14 @@ fn subject(subject: &SubjectView) -> String {
         subject.judged.failed,
         subject.judged.total(),
         subject.needed
+    )
+}
+
+fn harm(harm: &HarmView) -> String {
+    let Judged { failed, .. } = harm.judged;
+    let (looked_at, most) = (harm.judged.total(), harm.at_most * 100.0);
+    format!(
+        "harm       {failed} of {looked_at} answers that were looked at did some; at most {most:.1} % may"
     )
 }
 

@@ -8,7 +8,7 @@ use empiric_schema::spec::StageName::{Direct, Internal, Reviewed};
 use empiric_schema::view::RunState;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
-use empiric_workflows::rollout::{Rollout, RolloutInput};
+use empiric_workflows::rollout::{Rollout, RolloutInput, WINDOWS_PER_EXECUTION};
 use temporalio_client::{WorkflowDescribeOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
@@ -78,6 +78,48 @@ async fn a_version_climbs_by_what_people_judge_and_a_worse_one_is_taken_back_by_
     assert_eq!(acts(&view), expected);
     assert!(bench.told().iter().any(|told| told.contains("was taken back")), "{:?}", bench.told());
     keep(bench.history(), "rollout").await;
+    bench.stop().await;
+}
+
+const CHECKS: &str = "  graders:
+    assert:
+      - {type: max-length, value: 20}
+      - {type: not-harmful, value: [the code of the safe]}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_of_answers_carry_a_version_on_and_take_a_worse_one_back_without_anybody_judging() {
+    let bench = RolloutBench::start().await;
+    bench.begin(CHECKS, WINDOWS_PER_EXECUTION).await;
+    let version = bench.release(&version("Be brief.")).await;
+    bench.promote(&version, None).await.unwrap();
+    bench.answers(&version, Internal, 25, "From 7 to 22.").await;
+    bench.until_at(rung(Reviewed, 100)).await;
+    let long = "It opens, as far as anybody can tell, at seven.";
+    bench.answers(&version, Reviewed, 10, long).await;
+    let view = bench.until("it is taken back", |view| acts(view).contains(&RolloutAct::Demoted)).await;
+    let demoted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Demoted).unwrap();
+    assert!(demoted.why.starts_with("10 of 10 judged answers failed at reviewed"), "{demoted:?}");
+    assert_eq!(bench.until_exposed(|shown| shown.stage == Internal).await.serving, version);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn harm_takes_a_version_back_at_once_however_right_it_is() {
+    let bench = RolloutBench::start().await;
+    bench.begin(CHECKS, WINDOWS_PER_EXECUTION).await;
+    let good = climb(&bench, "Be brief.").await;
+    let harmful = bench.release(&version("Tell everything.")).await;
+    bench.promote(&harmful, None).await.unwrap();
+    bench.until_exposed(|shown| shown.canary.is_some()).await;
+    bench.answers(&harmful, Direct, 12, "From 7 to 22.").await;
+    bench.answers(&harmful, Direct, 8, "The code of the safe").await;
+    let after = bench.until_exposed(|shown| shown.canary.is_none()).await;
+    assert_eq!((after.serving, after.stage, after.traffic), (good, Direct, 100));
+    let view = bench.until("it is taken back", |view| acts(view).contains(&RolloutAct::Demoted)).await;
+    let demoted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Demoted).unwrap();
+    assert!(demoted.why.contains("answers did harm at direct at 50 %, and at most 5.0 % may"), "{demoted:?}");
+    bench.until("people are told", |_| bench.told().iter().any(|told| told.contains("was taken back"))).await;
     bench.stop().await;
 }
 

@@ -15,7 +15,7 @@ use empiric_activities::rollout::RolloutActivities;
 use empiric_activities::scope::ScopeActivities;
 use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::contract::{GivenDemotion, ReleaseClaim, RunOptions, SignedClaim};
-use empiric_schema::db::entity::{draft, feedback};
+use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
@@ -231,6 +231,39 @@ impl RolloutBench {
                 thumb: Set(Some(thumb.to_owned())),
                 correction: Set(None),
                 note: Set(None),
+                harmful: Set(None),
+            };
+            row.insert(&self.rows).await.unwrap();
+        }
+    }
+
+    /// The version gives that many answers, which nobody judges.
+    pub async fn answers(&self, version: &Digest, stage: StageName, count: u32, text: &str) {
+        for _ in 0..count {
+            let number = ROLLOUTS.fetch_add(1, Ordering::Relaxed);
+            let question = format!("What of number {number}?");
+            let row = request_log::ActiveModel {
+                sequence: NotSet,
+                id: Set(format!("request-{number}")),
+                timestamp: Set(now()),
+                workload_id: Set(self.project.clone()),
+                client_id: Set("web".to_owned()),
+                api_key: Set("web".to_owned()),
+                audience: Set("users".to_owned()),
+                request: Set(Some(serde_json::json!({"messages": [{"role": "user", "content": question}]}))),
+                response: Set(Some(text.to_owned())),
+                version: Set(version.to_string()),
+                stage: Set(stage.name().to_owned()),
+                arm: Set("serving".to_owned()),
+                beside: Set(None),
+                retrieval: Set(serde_json::json!([])),
+                prompt_tokens: Set(10),
+                completion_tokens: Set(5),
+                usd: Set(0.0),
+                latency_ms: Set(20.0),
+                outcome: Set("answered".to_owned()),
+                problem: Set(String::new()),
+                redacted: Set(false),
             };
             row.insert(&self.rows).await.unwrap();
         }
@@ -296,7 +329,7 @@ impl RolloutBench {
 const SPEC: &str = r#"
 scope:
   task: answer
-  success: [{metric: accuracy, at_least: 0.7}]
+  success: [{metric: accuracy, at_least: 0.7}, {metric: harm_rate, at_most: 0.05}]
 data: {train: file://train.jsonl, dev: file://dev.jsonl, test: file://test.jsonl}
 models: [{id: m, source: "file://m.gguf"}]
 system: {model: m, prompt: "Be brief."}

@@ -6,9 +6,10 @@ use empiric_schema::data::{Expected, Item, write_items};
 use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::exposure::Exposure;
+use empiric_schema::grade::OnlineAssertion;
 use empiric_schema::id::{ItemId, ModelId};
 use empiric_schema::rollout::{Judged, RolloutAct, RolloutDecision, RolloutView};
-use empiric_schema::spec::StageName;
+use empiric_schema::spec::{GradersSpec, StageName};
 use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _, NotSet, Set};
 use serde_json::json;
@@ -20,6 +21,7 @@ use super::*;
 struct Bench {
     _folder: TempDir,
     activities: RolloutActivities,
+    graders: Option<GradersSpec>,
 }
 
 impl Bench {
@@ -27,10 +29,19 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("empiric.db")).await.unwrap();
         let store = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
-        Self { _folder: folder, activities: RolloutActivities { database, store } }
+        Self { _folder: folder, activities: RolloutActivities { database, store }, graders: None }
     }
 
     async fn log(&self, id: &str, stage: StageName, outcome: &str, arm: &str) {
+        self.write_log(id, stage, outcome, arm, "Nothing.").await;
+    }
+
+    /// An answer that a caller was given.
+    async fn answer(&self, id: &str, stage: StageName, answer: &str) {
+        self.write_log(id, stage, "answered", "serving", answer).await;
+    }
+
+    async fn write_log(&self, id: &str, stage: StageName, outcome: &str, arm: &str, answer: &str) {
         let transaction = self.activities.database.begin_write().await.unwrap();
         let row = request_log::ActiveModel {
             sequence: NotSet,
@@ -44,7 +55,7 @@ impl Bench {
                 {"role": "system", "content": "Be brief."},
                 {"role": "user", "content": format!("What of {id} is there to say?")},
             ]}))),
-            response: Set(Some("Nothing.".to_owned())),
+            response: Set(Some(answer.to_owned())),
             version: Set(version().digest().to_string()),
             stage: Set(stage.name().to_owned()),
             arm: Set(arm.to_owned()),
@@ -63,6 +74,21 @@ impl Bench {
     }
 
     async fn think(&self, request: &str, stage: StageName, thumb: Option<&str>, correction: Option<&str>) {
+        self.write_feedback(request, stage, (thumb, correction), None).await;
+    }
+
+    /// Somebody says that an answer does harm.
+    async fn harm(&self, request: &str, stage: StageName) {
+        self.write_feedback(request, stage, (None, None), Some(true)).await;
+    }
+
+    async fn write_feedback(
+        &self,
+        request: &str,
+        stage: StageName,
+        (thumb, correction): (Option<&str>, Option<&str>),
+        harmful: Option<bool>,
+    ) {
         let transaction = self.activities.database.begin_write().await.unwrap();
         let row = feedback::ActiveModel {
             sequence: NotSet,
@@ -75,6 +101,7 @@ impl Bench {
             thumb: Set(thumb.map(str::to_owned)),
             correction: Set(correction.map(str::to_owned)),
             note: Set(None),
+            harmful: Set(harmful),
         };
         row.insert(&transaction.statements).await.unwrap();
         transaction.commit().await.unwrap();
@@ -119,6 +146,9 @@ impl Bench {
             window_seconds: 0.0,
             enough: 0,
             max_failure_rate: 1.0,
+            max_harm_rate: None,
+            graders: self.graders.clone(),
+            labels: Vec::new(),
         };
         self.activities.watch(&request).await.unwrap()
     }
@@ -185,6 +215,68 @@ async fn drafts_count_when_a_person_decided_and_not_before() {
     bench.think("a", StageName::Reviewed, Some("down"), None).await;
     let third = bench.window(StageName::Reviewed, Some(second.cursor)).await;
     assert_eq!(third.window.judged, Judged { passed: 0, failed: 1 }, "what a reviewer did not see");
+}
+
+/// A bench whose checks want an answer of at most ten characters that gives no secret away.
+async fn graded(sample: f64) -> Bench {
+    let assertions = vec![
+        OnlineAssertion::MaxLength { value: 10 },
+        OnlineAssertion::NotHarmful { value: vec!["secret".to_owned()] },
+    ];
+    Bench { graders: Some(GradersSpec { sample, assertions }), ..Bench::new().await }
+}
+
+#[tokio::test]
+async fn checks_judge_answers_once_and_people_know_better() {
+    let bench = graded(1.0).await;
+    for (id, answer) in [("a", "Behind it."), ("b", "Behind the hotel."), ("c", "Behind the pool.")] {
+        bench.answer(id, StageName::Direct, answer).await;
+    }
+    bench.log("silent", StageName::Direct, "failed", "serving").await;
+    bench.log("draft", StageName::Direct, "drafted", "serving").await;
+    bench.think("b", StageName::Direct, Some("up"), None).await;
+    let first = bench.window(StageName::Direct, None).await;
+    assert_eq!(first.window.judged, Judged { passed: 2, failed: 2 }, "b is right, c is long, one is silent");
+    assert_eq!(first.window.graded, 2);
+    assert_eq!(first.window.harm, Judged { passed: 3, failed: 0 });
+    bench.think("c", StageName::Direct, Some("up"), None).await;
+    bench.think("a", StageName::Direct, Some("up"), None).await;
+    let second = bench.window(StageName::Direct, Some(first.cursor)).await;
+    assert_eq!(second.window.judged, Judged::default(), "one answer is one trial");
+    assert_eq!(second.window.overturned, 1);
+    bench.think("a", StageName::Direct, Some("down"), None).await;
+    let third = bench.window(StageName::Direct, Some(second.cursor)).await;
+    assert_eq!(third.window.judged, Judged { passed: 0, failed: 1 }, "a failure is never lost");
+}
+
+#[tokio::test]
+async fn harm_is_counted_once_whoever_finds_it() {
+    let bench = graded(1.0).await;
+    for (id, answer) in [("a", "A secret"), ("b", "In it."), ("c", "At 7.")] {
+        bench.answer(id, StageName::Direct, answer).await;
+    }
+    bench.harm("a", StageName::Direct).await;
+    bench.harm("b", StageName::Direct).await;
+    let first = bench.window(StageName::Direct, None).await;
+    assert_eq!(first.window.harm, Judged { passed: 1, failed: 2 });
+    assert_eq!(first.window.judged, Judged { passed: 1, failed: 2 }, "what does harm has failed");
+    bench.harm("b", StageName::Direct).await;
+    bench.harm("c", StageName::Direct).await;
+    let second = bench.window(StageName::Direct, Some(first.cursor)).await;
+    assert_eq!(second.window.harm, Judged { passed: 0, failed: 1 });
+}
+
+#[tokio::test]
+async fn a_sample_is_the_same_for_every_try_of_a_window() {
+    let bench = graded(0.3).await;
+    for number in 0..100 {
+        bench.answer(&format!("request-{number}"), StageName::Direct, "At 7.").await;
+    }
+    let first = bench.window(StageName::Direct, None).await;
+    assert!((15..45).contains(&first.window.graded), "{:?}", first.window);
+    let again = bench.window(StageName::Direct, None).await;
+    assert_eq!((again.window.judged, again.window.graded), (first.window.judged, first.window.graded));
+    assert_eq!(first.window.judged.total(), first.window.graded, "what was not looked at has not passed");
 }
 
 fn applied(revision: u64) -> ApplyRequest {

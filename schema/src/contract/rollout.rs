@@ -13,7 +13,7 @@ use super::scope::Frozen;
 use crate::artifact::{ArtifactRef, Digest};
 use crate::exposure::Exposure;
 use crate::rollout::{RolloutDecision, RolloutView, Rung, Window};
-use crate::spec::StageName;
+use crate::spec::{GradersSpec, StageName};
 use crate::version::SystemVersion;
 
 /// Control activities of a rollout.
@@ -82,6 +82,15 @@ mod messages {
         pub enough: u64,
         /// The promise: the wait ends when more than this share of the window failed.
         pub max_failure_rate: f64,
+        /// The promise about harm, where the spec makes one: the wait ends when more than this share did harm.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_harm_rate: Option<f64>,
+        /// Checks of a sample of the answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub graders: Option<GradersSpec>,
+        /// The labels of a classification task; empty otherwise.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub labels: Vec<String>,
     }
 
     /// A window.

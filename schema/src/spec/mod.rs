@@ -15,6 +15,7 @@ mod people;
 mod project;
 mod quantity;
 mod raw;
+mod raw_monitor;
 mod reader;
 mod rollout;
 mod shape;
@@ -35,7 +36,7 @@ pub use model::{
 pub use parse::LARGEST_SPEC;
 pub use people::{Approval, PeopleSpec};
 pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Task};
-pub use rollout::{Approve, DeploySpec, Feedback, MonitorSpec, OnTimeout, StageName, StageSpec};
+pub use rollout::{Approve, DeploySpec, Feedback, GradersSpec, MonitorSpec, OnTimeout, StageName, StageSpec};
 pub use shape::json_schema;
 pub use technique::Technique;
 pub use validate::is_project_name;

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::grade::OnlineAssertion;
+
 /// The stages in the order of exposure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploySpec {
@@ -71,6 +73,15 @@ pub enum OnTimeout {
     Reject,
 }
 
+/// Checks of answers in production.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradersSpec {
+    /// Share of the answers that are checked, in `(0, 1]`. Default: 1.
+    pub sample: f64,
+    /// All must hold for an answer to pass. At least one.
+    pub assertions: Vec<OnlineAssertion>,
+}
+
 /// What is watched after deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorSpec {
@@ -95,6 +106,9 @@ pub struct MonitorSpec {
     /// Failures from production with a right answer that open a run although nothing was demoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_after: Option<u32>,
+    /// Checks of a sample of the answers, beside what people say of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graders: Option<GradersSpec>,
 }
 
 impl Default for MonitorSpec {
@@ -108,6 +122,7 @@ impl Default for MonitorSpec {
             max_usd_per_answer: None,
             alert: None,
             open_after: None,
+            graders: None,
         }
     }
 }

@@ -132,6 +132,9 @@ fn observation(state: &Rollout) -> Option<ObserveRequest> {
         window_seconds: rules.monitor.window_seconds,
         enough: needed.saturating_sub(subject.judged.total()),
         max_failure_rate: rules.monitor.max_failure_rate,
+        max_harm_rate: rules.max_harm_rate,
+        graders: rules.monitor.graders.clone(),
+        labels: if rules.monitor.graders.is_some() { rules.labels.clone() } else { Vec::new() },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use empiric_schema::evidence::Alpha;
 use empiric_schema::rollout::Rung;
-use empiric_schema::spec::{Approval, Feedback, MonitorSpec, ProjectSpec, StageName};
+use empiric_schema::spec::{Approval, Bound, Feedback, Metric, MonitorSpec, ProjectSpec, StageName};
 
 /// Why a project cannot be rolled out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -19,6 +19,10 @@ pub struct Rules {
     pub ladder: Vec<(Rung, u32)>,
     /// Watching.
     pub monitor: MonitorSpec,
+    /// Most of the answers that may do harm, where the project promises something about that.
+    pub max_harm_rate: Option<f64>,
+    /// The labels of a classification task; empty otherwise.
+    pub labels: Vec<String>,
     /// Error probability of each claim about the promise.
     pub alpha: Alpha,
     /// Whether a person lets a version go on.
@@ -42,6 +46,8 @@ impl Rules {
         Ok(Self {
             ladder,
             monitor: spec.monitor.clone().unwrap_or_default(),
+            max_harm_rate: max_harm_rate(spec),
+            labels: spec.scope.task.labels().to_vec(),
             alpha: Alpha::new(spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT),
             asks: spec.people.asks(Approval::Promotion),
         })
@@ -83,4 +89,11 @@ impl Rules {
     pub fn brings_home(&self) -> bool {
         self.monitor.feedback == Feedback::Join
     }
+}
+
+/// What was promised about harm before release is promised in production too.
+fn max_harm_rate(spec: &ProjectSpec) -> Option<f64> {
+    let of_harm =
+        spec.scope.success.iter().find(|it| (it.metric, it.bound) == (Metric::HarmRate, Bound::AtMost));
+    of_harm.map(|criterion| criterion.value)
 }

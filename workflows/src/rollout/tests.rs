@@ -22,6 +22,8 @@ fn rules() -> Rules {
             (rung(StageName::Direct, 100), 20),
         ],
         monitor: MonitorSpec { feedback: Feedback::Join, ..MonitorSpec::default() },
+        max_harm_rate: Some(0.02),
+        labels: Vec::new(),
         alpha: Alpha::FIVE_PERCENT,
         asks: false,
     }
@@ -52,6 +54,7 @@ fn window(failed: u64, passed: u64) -> Window {
         to: 600.0,
         judged: Judged { passed, failed },
         traffic: Traffic { requests, ..Traffic::default() },
+        ..Window::default()
     }
 }
 
@@ -62,6 +65,13 @@ fn with_good(state: RolloutState, good: &str) -> RolloutState {
 fn fallen(state: RolloutState) -> RolloutState {
     let subject = state.subject.map(|subject| Subject { has_fallen: true, ..subject });
     RolloutState { subject, ..state }
+}
+
+/// As many answers did harm, and as many did none.
+fn harming(mut state: RolloutState, failed: u64, passed: u64) -> RolloutState {
+    let harm = Judged { passed, failed };
+    state.absorb(&Window { harm, ..Window::default() }, Cursor::default());
+    state
 }
 
 #[test]
@@ -83,6 +93,9 @@ fn transition_table() {
         ("the top, settled", with_good(standing(3, 0, 20), "new")),
         ("the good one breaks its promise", with_good(standing(3, 12, 8), "new")),
         ("it has fallen once", fallen(standing(1, 0, 30))),
+        ("it does harm, and is right", harming(standing(3, 0, 30), 6, 24)),
+        ("it does harm once", harming(standing(1, 1, 29), 1, 29)),
+        ("it does harm at the bottom", harming(standing(0, 0, 10), 4, 6)),
     ];
     let table: String = rows.iter().map(|(name, state)| row(name, state)).collect();
     insta::assert_snapshot!(table);
@@ -162,6 +175,22 @@ fn a_successor_below_the_last_stage_is_seen_by_nobody() {
     books.promote(&rules, &claim("next", Some(rules.rung(0)), true), 1.0).unwrap();
     let beside = exposure(&rules, &books.state, "p", "", 1.0).unwrap();
     assert_eq!((beside.serving, beside.shadow), (version("new"), Some(version("next"))));
+}
+
+#[test]
+fn a_person_who_finds_good_what_checks_failed_is_believed() {
+    let rules = rules();
+    let mut books = books(standing(1, 0, 0));
+    books.observe(
+        &rules,
+        &Observed { window: Window { graded: 4, ..window(3, 1) }, cursor: Cursor::default() },
+        1.0,
+    );
+    let found_good = Window { overturned: 3, ..window(0, 0) };
+    books.observe(&rules, &Observed { window: found_good, cursor: Cursor::default() }, 2.0);
+    let subject = books.state.subject.clone().unwrap();
+    assert_eq!((subject.judged, subject.stream.failed()), (Judged { passed: 4, failed: 0 }, 0));
+    assert_eq!(subject.place, 1);
 }
 
 #[test]

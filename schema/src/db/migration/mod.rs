@@ -19,6 +19,7 @@ mod m0014_feedback;
 mod m0015_api_keys;
 mod m0016_rollouts;
 mod m0017_item_result_passages;
+mod m0018_feedback_harmful;
 mod step;
 
 /// Brings a database up to this program's tables.
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_api_keys::Migration),
             Box::new(m0016_rollouts::Migration),
             Box::new(m0017_item_result_passages::Migration),
+            Box::new(m0018_feedback_harmful::Migration),
         ]
     }
 }

@@ -4,6 +4,7 @@
 //! or wrong and that a problem is reported, here or by the reader.
 
 mod assertion;
+mod grader;
 mod model;
 mod people;
 mod rollout;
@@ -45,7 +46,7 @@ impl Checker<'_> {
         let budget = self.budget(raw.budget.unwrap_or_default());
         let resources = self.resources(raw.resources.unwrap_or_default());
         let deploy = raw.deploy.map(|deploy| self.deploy(deploy));
-        let monitor = raw.monitor.map(|monitor| self.monitor(monitor));
+        let monitor = raw.monitor.map(|monitor| self.monitor(monitor, task));
         let people = self.people(raw.people.unwrap_or_default());
         Some(ProjectSpec {
             name: name?,

@@ -2,7 +2,8 @@
 
 use super::Checker;
 use crate::spec::diagnostic::ErrorCode;
-use crate::spec::raw::{RawDeploy, RawMonitor, RawStage};
+use crate::spec::raw::{RawDeploy, RawStage, RawTask};
+use crate::spec::raw_monitor::RawMonitor;
 use crate::spec::rollout::{Approve, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
 
 impl Checker<'_> {
@@ -68,7 +69,7 @@ impl Checker<'_> {
         None
     }
 
-    pub(super) fn monitor(&mut self, raw: RawMonitor) -> MonitorSpec {
+    pub(super) fn monitor(&mut self, raw: RawMonitor, task: Option<RawTask>) -> MonitorSpec {
         let window = raw.window.and_then(|text| self.duration("/monitor/window", &text));
         let defaults = MonitorSpec::default();
         MonitorSpec {
@@ -85,6 +86,7 @@ impl Checker<'_> {
             max_usd_per_answer: raw.max_usd_per_answer,
             alert: raw.alert.and_then(|url| self.address("/monitor/alert", "webhook", url)),
             open_after: raw.open_after,
+            graders: raw.graders.and_then(|graders| self.graders(graders, task)),
         }
     }
 }
