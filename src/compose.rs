@@ -138,7 +138,11 @@ impl Session {
             network: place.network,
         };
         let recorder = RecorderActivities { database: parts.database.clone(), store: parts.store.clone() };
-        let rollouts = RolloutActivities { database: parts.database.clone(), store: parts.store.clone() };
+        let rollouts = RolloutActivities {
+            database: parts.database.clone(),
+            store: parts.store.clone(),
+            network: place.network,
+        };
         let options = WorkerOptions::new(QUEUE_CONTROL)
             // Each rollout keeps one waiting for its window.
             .tuner(slots(32, 16))

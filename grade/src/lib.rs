@@ -20,6 +20,7 @@ mod placeholder;
 mod refusal;
 mod regex;
 
+pub use choice::named_choice;
 pub use error::GradeError;
 pub use grader::{Grade, Grader};
 pub use online::{Given, OnlineGrade, OnlineGrader};

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod baseline;
 mod cluster;
 pub mod craft;
+mod drift;
 pub mod durable_file;
 pub mod embed;
 pub mod error;

@@ -24,6 +24,12 @@ pub const ACTIVITY_ROLLOUT_APPLY: &str = "rollout.apply";
 pub const ACTIVITY_ROLLOUT_NOTIFY: &str = "rollout.notify";
 /// Activity that brings failures home.
 pub const ACTIVITY_ROLLOUT_COLLECT: &str = "rollout.collect";
+/// Activity that gathers questions and answers for a look at drift.
+pub const ACTIVITY_ROLLOUT_GATHER: &str = "rollout.gather";
+/// Activity that looks whether the models of served versions are there.
+pub const ACTIVITY_ROLLOUT_MODELS: &str = "rollout.models";
+/// Update that says yes or no to a run that looks for another model.
+pub const UPDATE_REQUALIFY: &str = "requalify";
 /// Update that says yes to more exposure.
 pub const UPDATE_APPROVE: &str = "approve";
 /// Update that says no to more exposure.

@@ -5,9 +5,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactRef, Digest};
 use crate::evidence::Verdict;
-use crate::id::RunId;
+use crate::id::{ModelId, RunId};
+use crate::job::DriftSummary;
 use crate::spec::StageName;
 
 /// Decisions that a view carries, the latest last: older ones are in the database.
@@ -114,6 +115,8 @@ pub enum RolloutAct {
     Opened,
     /// Something else than its failures needs a look.
     Alerted,
+    /// Its model will be gone, or is: a person is asked whether a run looks for another.
+    Retiring,
 }
 
 /// A decision of a rollout.
@@ -190,6 +193,70 @@ pub struct SubjectView {
     pub harm: Option<HarmView>,
 }
 
+/// Whether a run shall look for a version with another model: a question to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequalificationQuestion {
+    /// The models to do without.
+    pub models: Vec<ModelId>,
+    /// Why it is asked.
+    pub why: String,
+}
+
+/// The last look at whether questions and answers are still like those of dev.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftView {
+    /// Unix seconds.
+    pub at: f64,
+    /// Different questions that there were.
+    pub questions: u32,
+    /// Different questions that a look needs.
+    pub needed: u32,
+    /// What was measured; nothing where there was not enough.
+    pub summary: Option<DriftSummary>,
+    /// What has shifted, in sentences; empty where nothing was shown.
+    pub found: Vec<String>,
+    /// Why nothing could be looked at.
+    pub problem: Option<String>,
+}
+
+impl DriftView {
+    /// A look that has said nothing yet.
+    pub fn nothing(at: f64, needed: u32) -> Self {
+        Self { at, questions: 0, needed, summary: None, found: Vec::new(), problem: None }
+    }
+
+    /// The look in a sentence. Too little is never called fine.
+    pub fn words(&self) -> String {
+        match (&self.problem, &self.summary) {
+            (Some(problem), _) => format!("could not be looked at: {problem}"),
+            (None, None) => {
+                format!("not enough to say: {} of {} different questions", self.questions, self.needed)
+            }
+            (None, Some(_)) if !self.found.is_empty() => self.found.join("; "),
+            (None, Some(summary)) => nothing_shown(summary),
+        }
+    }
+}
+
+fn nothing_shown(summary: &DriftSummary) -> String {
+    let answers = if summary.answers.is_empty() { ", and how it answers on dev is not known" } else { "" };
+    format!(
+        "nothing is shown: {} questions are {:.3} from dev, and chance gives up to {:.3}{answers}",
+        summary.questions, summary.distance, summary.limit
+    )
+}
+
+/// Pairs of a better and a worse answer that came home from the answers of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreferencePairs {
+    /// The version.
+    pub version: Digest,
+    /// JSONL of the pairs.
+    pub pairs: ArtifactRef,
+    /// How many.
+    pub count: u32,
+}
+
 /// A rollout as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutView {
@@ -213,6 +280,15 @@ pub struct RolloutView {
     pub window: Option<Window>,
     /// Items from production that joined the data.
     pub joined: u32,
+    /// Pairs of a better and a worse answer that came home, by the version that gave the worse one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferences: Vec<PreferencePairs>,
+    /// The last look at drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftView>,
+    /// What a person is asked about models that will be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requalification: Option<RequalificationQuestion>,
     /// Runs that were opened from failures.
     pub runs: Vec<RunId>,
     /// The latest decisions, the last one last.

@@ -139,7 +139,11 @@ impl Desk<'_> {
             .map_err(|error| CliError::Argument(format!("{} is no version: {error}", path.display())))?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let label = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let activities = RolloutActivities { database: self.database.clone(), store: self.place.store()? };
+        let activities = RolloutActivities {
+            database: self.database.clone(),
+            store: self.place.store()?,
+            network: self.place.network,
+        };
         let kept = activities.release(&self.spec.name, &version, &label, at).await;
         kept.map_err(|error| CliError::Refused { action: "keep the version", reason: error.to_string() })?;
         Ok(version.digest())

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use empiric_schema::contract::{GivenDemotion, SignedClaim};
+use empiric_schema::contract::{GivenDemotion, GivenRequalification, SignedClaim};
 use empiric_schema::rollout::{HarmView, Judged, RolloutDecision, RolloutView, SubjectView};
 use empiric_workflows::rollout::{Rollout, RolloutInput};
 use temporalio_client::errors::WorkflowUpdateError;
@@ -56,6 +56,8 @@ pub(super) enum Order {
     Approve(SignedClaim),
     /// Say no to it.
     Reject(SignedClaim),
+    /// Say whether a run looks for another model.
+    Requalify(GivenRequalification),
     /// Step back.
     Demote(GivenDemotion),
 }
@@ -72,6 +74,9 @@ pub(super) async fn order(client: &Client, project: &str, order: Order) -> Resul
             ("take the yes", handle.execute_update(Rollout::approve, claim, options).await)
         }
         Order::Reject(claim) => ("take the no", handle.execute_update(Rollout::reject, claim, options).await),
+        Order::Requalify(given) => {
+            ("take the word", handle.execute_update(Rollout::requalify, given, options).await)
+        }
         Order::Demote(given) => ("step back", handle.execute_update(Rollout::demote, given, options).await),
     };
     let refused = |reason| CliError::Refused { action, reason };
@@ -107,6 +112,19 @@ fn text(view: &RolloutView) -> String {
     if view.joined > 0 {
         lines.push(format!("came home  {} failures joined the data", view.joined));
     }
+    let pairs: u32 = view.preferences.iter().map(|pairs| pairs.count).sum();
+    if pairs > 0 {
+        lines.push(format!(
+            "pairs      {pairs} of a better and a worse answer, from edits, corrections and approvals"
+        ));
+    }
+    lines.extend(view.drift.iter().map(|drift| format!("drift      {}", drift.words())));
+    lines.extend(view.requalification.as_ref().map(|asked| {
+        format!(
+            "asks       {}; shall a run look for another? `empiric requalify` says yes, `--decline` no",
+            asked.why
+        )
+    }));
     lines.extend(view.runs.iter().map(|run| format!("opened     {run}")));
     lines.extend(view.problem.iter().map(|problem| format!("problem    {problem}")));
     let from = view.decisions.len().saturating_sub(SHOWN_DECISIONS);

@@ -117,6 +117,7 @@ impl Bench {
             earlier_looks: Vec::new(),
             joined: Vec::new(),
             start: None,
+            preferences: Vec::new(),
         };
         let start = WorkflowStartOptions::new(self.queue.clone(), run.as_str()).build();
         self.client.start_workflow(Lifecycle::run, input, start).await.unwrap();

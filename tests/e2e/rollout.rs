@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use empiric_schema::rollout::{RolloutAct, RolloutView};
+use empiric_schema::rollout::{RolloutAct, RolloutDecision, RolloutView};
 use empiric_schema::spec::StageName::{Direct, Internal, Reviewed};
 use empiric_schema::view::RunState;
 use empiric_workflows::iteration::Iteration;
@@ -12,7 +12,7 @@ use empiric_workflows::rollout::{Rollout, RolloutInput, WINDOWS_PER_EXECUTION};
 use temporalio_client::{WorkflowDescribeOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-use crate::rollout_bench::{RolloutBench, histories, rung, version};
+use crate::rollout_bench::{RolloutBench, histories, remote, rung, version};
 
 fn acts(view: &RolloutView) -> Vec<RolloutAct> {
     view.decisions.iter().map(|decision| decision.act).collect()
@@ -120,6 +120,53 @@ async fn harm_takes_a_version_back_at_once_however_right_it_is() {
     let demoted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Demoted).unwrap();
     assert!(demoted.why.contains("answers did harm at direct at 50 %, and at most 5.0 % may"), "{demoted:?}");
     bench.until("people are told", |_| bench.told().iter().any(|told| told.contains("was taken back"))).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_questions_than_those_of_dev_are_told_and_demote_nothing() {
+    let bench = RolloutBench::start().await;
+    let drift = "  drift: {every: 1s, min_questions: 20}\nembedder: {source: file://encoder}\n";
+    bench.begin(drift, WINDOWS_PER_EXECUTION).await;
+    let version = bench.release(&version("Be brief.")).await;
+    bench.promote(&version, None).await.unwrap();
+    bench.answers(&version, Internal, 5, "From 7 to 22.").await;
+    let few = bench.until("somebody looks", |view| view.drift.is_some()).await;
+    assert_eq!(few.drift.unwrap().words(), "not enough to say: 5 of 20 different questions");
+    bench.answers(&version, Internal, 20, "From 7 to 22.").await;
+    let tells = |decision: &RolloutDecision| {
+        let is_alert = decision.act == RolloutAct::Alerted;
+        is_alert && decision.why.contains("different questions are 0.700 from the nearest one of dev")
+    };
+    let view = bench.until("people are told", |view| view.decisions.iter().any(tells)).await;
+    assert_eq!(view.subject.map(|subject| subject.rung), Some(rung(Internal, 100)));
+    bench.until("the webhook hears", |_| bench.told().iter().any(|told| told.contains("of dev"))).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_shut_down_opens_a_run_without_it() {
+    let bench = RolloutBench::start().await;
+    let models = "models: [{id: m, source: \"file://m.gguf\"}, \
+                  {id: big, endpoint: \"http://127.0.0.1:9/v1\", model: big, shutdown_date: 2026-01-31}]";
+    let text = bench.spec("  requalify: {lead: 14d, by: run}\n");
+    let text = text.replace("models: [{id: m, source: \"file://m.gguf\"}]", models);
+    bench.begin_as(&text, WINDOWS_PER_EXECUTION).await;
+    let remote = bench.release(&remote("Be brief.")).await;
+    bench.promote(&remote, None).await.unwrap();
+    let view = bench.until("a run is opened", |view| !view.runs.is_empty()).await;
+    let alerted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Alerted).unwrap();
+    assert!(
+        alerted.why.contains("is shut down on 2026-01-31, which is past; a run looks for another"),
+        "{alerted:?}"
+    );
+    let run = bench.end_of(&view.runs[0]).await;
+    assert_eq!(run.state, RunState::Finished, "{:?}", run.stop);
+    assert_eq!(
+        bench.exposure().await.serving,
+        remote,
+        "what is served is changed by people and by evidence alone"
+    );
     bench.stop().await;
 }
 

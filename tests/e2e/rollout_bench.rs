@@ -19,8 +19,10 @@ use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
-use empiric_schema::spec::{ProjectSpec, StageName};
-use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+use empiric_schema::spec::{EndpointSpec, ProjectSpec, StageName};
+use empiric_schema::version::{
+    Decoding, Demonstrations, EndpointBinding, ModelBinding, Prompt, SystemVersion,
+};
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
@@ -69,7 +71,11 @@ impl RolloutBench {
         let store = ArtifactStore::local(&folder.path().join("store")).unwrap();
         let rows = sea_orm::Database::connect(format!("sqlite://{}?mode=rw", path.display())).await.unwrap();
         let client = server::connect().await;
-        let activities = RolloutActivities { database: database.clone(), store: store.clone() };
+        let activities = RolloutActivities {
+            database: database.clone(),
+            store: store.clone(),
+            network: NetworkMode::Offline,
+        };
         let cache_dir = folder.path().join("cache");
         let scope = ScopeActivities { store: store.clone(), cache_dir, network: NetworkMode::Offline };
         let options = WorkerOptions::new(queue.clone())
@@ -90,8 +96,14 @@ impl RolloutBench {
 
     /// Begins the rollout; `added` are lines of the spec.
     pub async fn begin(&self, added: &str, windows_per_execution: u32) {
+        self.begin_as(&self.spec(added), windows_per_execution).await;
+    }
+
+    /// Begins the rollout of a spec.
+    pub async fn begin_as(&self, text: &str, windows_per_execution: u32) {
+        let spec = ProjectSpec::parse("project.yaml", text).unwrap_or_else(|found| panic!("{found}"));
         let input = RolloutInput {
-            spec: self.spec(added),
+            spec,
             project_dir: self.folder.path().to_owned(),
             options: RunOptions {
                 jobs_queue: self.queue.clone(),
@@ -112,9 +124,9 @@ impl RolloutBench {
         self.begin("", WINDOWS_PER_EXECUTION).await;
     }
 
-    fn spec(&self, added: &str) -> ProjectSpec {
-        let text = format!("name: {}\n{SPEC}  alert: \"{}\"\n{added}", self.project, self.alert);
-        ProjectSpec::parse("project.yaml", &text).unwrap_or_else(|found| panic!("{found}"))
+    /// The spec with some lines more, the first of them in `monitor`.
+    pub fn spec(&self, added: &str) -> String {
+        format!("name: {}\n{SPEC}  alert: \"{}\"\n{added}", self.project, self.alert)
     }
 
     pub async fn release(&self, version: &SystemVersion) -> Digest {
@@ -372,6 +384,10 @@ fn write_project(folder: &Path) {
     write("dev.jsonl", items("dev", 16));
     write("test.jsonl", items("test", 8));
     write("m.gguf", "weights".to_owned());
+    std::fs::create_dir(folder.join("encoder")).unwrap();
+    for name in ["model.safetensors", "config.json", "tokenizer.json"] {
+        write(&format!("encoder/{name}"), name.to_owned());
+    }
 }
 
 /// A system that differs from others by its prompt alone.
@@ -387,6 +403,19 @@ pub fn version(prompt: &str) -> SystemVersion {
         retrieval: None,
         tools: None,
     }
+}
+
+/// The same behind a server that nobody runs.
+pub fn remote(prompt: &str) -> SystemVersion {
+    let endpoint = EndpointSpec {
+        url: "http://127.0.0.1:9/v1".to_owned(),
+        model: "big".to_owned(),
+        api_key: None,
+        price: None,
+        limits: None,
+    };
+    let binding = EndpointBinding { id: ModelId::new("big"), endpoint };
+    SystemVersion { model: binding.into(), ..version(prompt) }
 }
 
 pub fn rung(stage: StageName, traffic: u8) -> Rung {

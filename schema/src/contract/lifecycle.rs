@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactRef, Digest};
 use crate::id::RunId;
+use crate::rollout::PreferencePairs;
 use crate::spec::ProjectSpec;
 use crate::version::SystemVersion;
 
@@ -29,6 +30,9 @@ pub struct LifecycleInput {
     /// The version to start from in place of the spec's system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<SystemVersion>,
+    /// Pairs of a better and a worse answer from production.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferences: Vec<PreferencePairs>,
 }
 
 /// Items that came home from production.

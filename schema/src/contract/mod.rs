@@ -21,8 +21,9 @@ pub use lifecycle::{EarlierLook, JoinedItems, JoinedSplit, LifecycleInput, RunOp
 pub use people::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
 pub use rollout::{
-    ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GivenDemotion,
-    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, ReleaseClaim, Rollouts,
-    SignedClaim,
+    ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GatherRequest,
+    GatherServed, Gathered, GivenDemotion, GivenRequalification, LookForModels, ModelsFound, ModelsRequest,
+    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, Presence, ReleaseClaim, Rollouts,
+    ServedModel, SignedClaim,
 };
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drift::DriftSummary;
 use super::evaluate::EvaluationSummary;
 use super::train::TrainingSummary;
 use crate::artifact::Digest;
@@ -168,6 +169,9 @@ pub struct Findings {
     /// What probes found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<DiagnosisSummary>,
+    /// How production differs from the dev split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSummary>,
     /// Counts and rates of other kinds by name, such as `chunks` or `examples`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,

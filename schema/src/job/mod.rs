@@ -15,6 +15,9 @@ use crate::version::AnsweringModel;
 
 pub use baseline::{BaselineMethod, BaselineParams};
 pub use cluster::{CLUSTERS_FILE, ClusterParams};
+pub use drift::{
+    AnswerShift, AnswerTrait, DriftParams, DriftSummary, FAR_QUESTIONS_FILE, FarQuestion, ServedLine,
+};
 pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 pub use evaluate::{
     EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE, RetrievalSummary, ShownPassage, ToolCall,
@@ -32,6 +35,7 @@ pub use train::{
 
 mod baseline;
 mod cluster;
+mod drift;
 mod embed;
 mod evaluate;
 mod examples;
@@ -81,6 +85,8 @@ pub enum JobKind {
     Examples(Box<ExamplesParams>),
     /// A classic supervised model answers items.
     Baseline(Box<BaselineParams>),
+    /// Questions and answers of production are compared with those of the dev split.
+    Drift(Box<DriftParams>),
     /// A user's own program under the same contract.
     Command {
         /// Program and arguments; never a shell.
@@ -101,6 +107,7 @@ impl JobKind {
             Self::Cluster(_) => "cluster",
             Self::Examples(_) => "examples",
             Self::Baseline(_) => "baseline",
+            Self::Drift(_) => "drift",
             Self::Command { .. } => "command",
         }
     }
@@ -117,6 +124,7 @@ impl JobKind {
             Self::Cluster(_) => &[cluster::CLUSTERS_FILE],
             Self::Examples(_) => &[examples::TRAIN_CHATS_FILE, examples::DEV_CHATS_FILE],
             Self::Baseline(params) => params.outputs(),
+            Self::Drift(_) => &[FAR_QUESTIONS_FILE],
             Self::Command { .. } => &[],
         }
     }
@@ -128,6 +136,7 @@ impl JobKind {
             Self::Evaluate(params) => params.version.model.artifacts(),
             Self::Score(params) => params.version.model.artifacts(),
             Self::Embed(params) => params.encoder.artifacts(),
+            Self::Drift(params) => params.encoder.artifacts(),
             // Other models would take the place of the version's, and their keys are not a runner's to know.
             Self::Probe(params) if params.models.is_empty() => params.version.model.artifacts(),
             Self::Probe(_)
@@ -178,6 +187,7 @@ impl JobSpec {
             JobKind::Cluster(params) => params.artifacts(),
             JobKind::Examples(params) => params.artifacts(),
             JobKind::Baseline(params) => params.artifacts(),
+            JobKind::Drift(params) => params.artifacts(),
             JobKind::Command { .. } => Vec::new(),
         }
     }

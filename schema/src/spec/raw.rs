@@ -168,6 +168,9 @@ pub(super) struct RawModel {
     /// Number of parameters.
     #[schemars(example = "135M")]
     pub(super) parameters: Option<Text>,
+    /// The day on which the endpoint takes the model away.
+    #[schemars(example = "2027-03-31")]
+    pub(super) shutdown_date: Option<Text>,
 }
 
 /// Dollars per million tokens.

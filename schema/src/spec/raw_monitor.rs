@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::raw::{Listed, OneOrMany, Text};
+use super::rollout::RequalifyBy;
 
 /// What is watched after deployment.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -36,6 +37,34 @@ pub(super) struct RawMonitor {
     pub(super) open_after: Option<u32>,
     /// Checks of a sample of the answers, beside what people say of them. Default: none.
     pub(super) graders: Option<RawGraders>,
+    /// Looks at whether questions and answers are still like those of dev. Default: none.
+    pub(super) drift: Option<RawDrift>,
+    /// What happens when a model that is served will be gone, or is.
+    pub(super) requalify: Option<RawRequalify>,
+}
+
+/// Looks at whether questions and answers are still like those of dev. They need an `embedder`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDrift {
+    /// Time between two looks.
+    #[schemars(example = "1h", extend("default" = "1h"))]
+    pub(super) every: Option<Text>,
+    /// Different questions that a look needs; with fewer there is not enough to say.
+    #[schemars(range(min = 20), extend("default" = 50))]
+    pub(super) min_questions: Option<u32>,
+}
+
+/// What happens when a model that is served will be gone, or is.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRequalify {
+    /// Time before its `shutdown_date`.
+    #[schemars(example = "30d", extend("default" = "30d"))]
+    pub(super) lead: Option<Text>,
+    /// Who begins the run that looks for another.
+    #[schemars(extend("default" = "person"))]
+    pub(super) by: Option<RequalifyBy>,
 }
 
 /// Checks of answers in production.

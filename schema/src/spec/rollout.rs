@@ -82,6 +82,48 @@ pub struct GradersSpec {
     pub assertions: Vec<OnlineAssertion>,
 }
 
+/// Looks at whether questions and answers are still like those of dev.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftSpec {
+    /// Seconds between two looks. Default: an hour.
+    pub every_seconds: f64,
+    /// Different questions that a look needs. Default: 50.
+    pub min_questions: u32,
+}
+
+/// What happens when a model that is served will be gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequalifySpec {
+    /// Seconds before its `shutdown_date`. Default: 30 days.
+    pub lead_seconds: f64,
+    /// Who begins the run that looks for another. Default: a person.
+    pub by: RequalifyBy,
+}
+
+impl Default for RequalifySpec {
+    fn default() -> Self {
+        Self { lead_seconds: 30.0 * 86_400.0, by: RequalifyBy::default() }
+    }
+}
+
+impl RequalifySpec {
+    /// Whether nothing is said otherwise. Then it is left out, so that older histories and digests stay as they are.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Who begins a run that looks for a version with another model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequalifyBy {
+    /// A person is asked.
+    #[default]
+    Person,
+    /// It begins by itself.
+    Run,
+}
+
 /// What is watched after deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorSpec {
@@ -109,6 +151,12 @@ pub struct MonitorSpec {
     /// Checks of a sample of the answers, beside what people say of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graders: Option<GradersSpec>,
+    /// Looks at drift; none where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSpec>,
+    /// What happens when a model that is served will be gone.
+    #[serde(default, skip_serializing_if = "RequalifySpec::is_default")]
+    pub requalify: RequalifySpec,
 }
 
 impl Default for MonitorSpec {
@@ -123,6 +171,8 @@ impl Default for MonitorSpec {
             alert: None,
             open_after: None,
             graders: None,
+            drift: None,
+            requalify: RequalifySpec::default(),
         }
     }
 }

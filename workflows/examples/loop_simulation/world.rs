@@ -80,6 +80,7 @@ pub fn input(project: &Project, order: &[Technique], alpha: f64) -> LifecycleInp
         earlier_looks: Vec::new(),
         joined: Vec::new(),
         start: None,
+        preferences: Vec::new(),
     }
 }
 

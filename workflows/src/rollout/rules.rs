@@ -1,8 +1,15 @@
 //! The rules of a rollout, as they follow from the spec.
 
+use std::collections::BTreeMap;
+
 use empiric_schema::evidence::Alpha;
+use empiric_schema::id::ModelId;
 use empiric_schema::rollout::Rung;
-use empiric_schema::spec::{Approval, Bound, Feedback, Metric, MonitorSpec, ProjectSpec, StageName};
+use empiric_schema::spec::{
+    Approval, Bound, CalendarDate, Feedback, Metric, MonitorSpec, ProjectSpec, StageName,
+};
+
+use super::retirement;
 
 /// Why a project cannot be rolled out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -21,6 +28,10 @@ pub struct Rules {
     pub monitor: MonitorSpec,
     /// Most of the answers that may do harm, where the project promises something about that.
     pub max_harm_rate: Option<f64>,
+    /// When models are taken away, where that is known.
+    pub shutdowns: BTreeMap<ModelId, CalendarDate>,
+    /// Whether any model is behind a server, which may take it away.
+    pub has_endpoints: bool,
     /// The labels of a classification task; empty otherwise.
     pub labels: Vec<String>,
     /// Error probability of each claim about the promise.
@@ -47,6 +58,8 @@ impl Rules {
             ladder,
             monitor: spec.monitor.clone().unwrap_or_default(),
             max_harm_rate: max_harm_rate(spec),
+            shutdowns: retirement::shutdowns(spec),
+            has_endpoints: retirement::has_endpoints(spec),
             labels: spec.scope.task.labels().to_vec(),
             alpha: Alpha::new(spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT),
             asks: spec.people.asks(Approval::Promotion),

@@ -239,6 +239,7 @@ budget: {tokens: 1000, usd: 0}
             earlier_looks: Vec::new(),
             joined: Vec::new(),
             start: None,
+            preferences: Vec::new(),
         };
         Books::new(&input, 0.0)
     }
