@@ -46,6 +46,7 @@ check: setup ## Format, lints, and the crates that must build alone
 	$(CARGO) check --locked -p empiric-schema
 	$(CARGO) check --locked -p empiric-workflows
 	$(CARGO) check --locked -p empiric-endpoint
+	$(CARGO) check --locked -p empiric-grade
 	$(CARGO) check --locked -p empiric-jobs
 	$(CARGO) check --locked -p empiric-gateway
 

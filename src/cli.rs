@@ -14,7 +14,7 @@ pub use init::InitArgs;
 pub use runs::{AnswerArgs, FeedbackArgs, ReportArgs, RunArgs, RunRef, WorkerArgs};
 pub use serving::{
     AddKeyArgs, AudienceFlag, ChatArgs, DashboardArgs, DemoteArgs, GatewayArgs, KeysCommand, PromoteArgs,
-    ServeArgs, TrafficArgs,
+    RequalifyArgs, ServeArgs, TrafficArgs,
 };
 
 /// Runs a generative-AI project as one durable workflow: scope, improve, measure, prove.
@@ -130,6 +130,8 @@ pub enum Command {
     Promote(PromoteArgs),
     /// Take a version back: to the last good one, or one stage.
     Demote(DemoteArgs),
+    /// Say whether a run looks for a version with another model, when the rollout says that one goes.
+    Requalify(RequalifyArgs),
     /// Show what is served to whom, what was judged of it and what was decided.
     Rollout,
     /// Hold back the next job of a run.

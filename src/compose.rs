@@ -138,8 +138,12 @@ impl Session {
             network: place.network,
         };
         let recorder = RecorderActivities { database: parts.database.clone(), store: parts.store.clone() };
-        let (database, store) = (parts.database.clone(), parts.store.clone());
-        let rollouts = RolloutActivities { database, store, state: place.state.clone() };
+        let rollouts = RolloutActivities {
+            database: parts.database.clone(),
+            store: parts.store.clone(),
+            state: place.state.clone(),
+            network: place.network,
+        };
         let options = WorkerOptions::new(QUEUE_CONTROL)
             // Each rollout keeps one waiting for its window.
             .tuner(slots(32, 16))

@@ -1,6 +1,6 @@
 //! Asking a project's rollout: how it stands, beginning it, giving it orders. Commands and pages share this.
 
-use empiric_schema::contract::{GivenDemotion, SignedClaim};
+use empiric_schema::contract::{GivenDemotion, GivenRequalification, SignedClaim};
 use empiric_schema::names::QUEUE_CONTROL;
 use empiric_schema::rollout::RolloutView;
 use empiric_workflows::rollout::{Rollout, RolloutInput};
@@ -22,6 +22,8 @@ pub enum Order {
     Approve(SignedClaim),
     /// Say no to it.
     Reject(SignedClaim),
+    /// Say whether a run looks for another model.
+    Requalify(GivenRequalification),
     /// Step back.
     Demote(GivenDemotion),
 }
@@ -69,6 +71,9 @@ pub async fn order(client: &Client, project: &str, order: Order) -> Result<Rollo
             ("take the yes", handle.execute_update(Rollout::approve, claim, options).await)
         }
         Order::Reject(claim) => ("take the no", handle.execute_update(Rollout::reject, claim, options).await),
+        Order::Requalify(given) => {
+            ("take the word", handle.execute_update(Rollout::requalify, given, options).await)
+        }
         Order::Demote(given) => ("step back", handle.execute_update(Rollout::demote, given, options).await),
     };
     let refused = |reason| CliError::Refused { action, reason };

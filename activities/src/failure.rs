@@ -71,6 +71,7 @@ pub(crate) fn of_rollout(error: RolloutActivityError) -> ActivityError {
         RolloutActivityError::Store(_) | RolloutActivityError::Row { .. } => ExitClass::ArtifactCorrupt,
         RolloutActivityError::UnknownVersion(_)
         | RolloutActivityError::Superseded { .. }
+        | RolloutActivityError::Grade(_)
         | RolloutActivityError::Data(_) => ExitClass::InvalidInput,
     };
     application(class, tries_allowed(class).unwrap_or(1), &error)

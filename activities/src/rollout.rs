@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use empiric_grade::GradeError;
 use empiric_schema::artifact::Digest;
 use empiric_schema::contract::{
-    ApplyRequest, CollectRequest, Collected, NotifyRequest, ObserveRequest, Observed, Offered, ReleaseOffer,
+    ApplyRequest, CollectRequest, Collected, GatherRequest, Gathered, ModelsFound, ModelsRequest,
+    NotifyRequest, ObserveRequest, Observed, Offered, ReleaseOffer,
 };
 use empiric_schema::spec::Diagnostics;
 use temporalio_macros::activities;
@@ -16,17 +18,23 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use crate::adapters::artifact_store::{ArtifactStore, StoreError};
 use crate::adapters::database::{Database, DatabaseError};
 use crate::adapters::signing_key::SigningKeyError;
+use crate::adapters::source::NetworkMode;
 use crate::adapters::webhook::WebhookError;
 use crate::failure;
 
 mod apply;
 mod collect;
+pub(crate) mod gather;
+pub(crate) mod grading;
 mod harvest;
+mod models;
 mod notify;
 mod observe;
 mod offer;
 mod preferences;
 pub(crate) mod tally;
+
+pub(crate) use collect::question;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +51,8 @@ pub struct RolloutActivities {
     pub store: ArtifactStore,
     /// The state folder, with the project's key.
     pub state: PathBuf,
+    /// Whether servers of models may be asked that are not on this machine.
+    pub network: NetworkMode,
 }
 
 /// Why an activity of a rollout failed.
@@ -65,6 +75,9 @@ pub enum RolloutActivityError {
         /// The version that answers.
         serving: Digest,
     },
+    /// A check of the answers cannot work.
+    #[error("a check of `monitor.graders` cannot work")]
+    Grade(#[from] GradeError),
     /// Data of the project does not read.
     #[error("{0}")]
     Data(Diagnostics),
@@ -127,6 +140,28 @@ impl RolloutActivities {
         request: NotifyRequest,
     ) -> Result<(), ActivityError> {
         notify::tell(&request).await.map_err(failure::of_rollout)
+    }
+
+    /// Gathers questions and answers for a look at drift.
+    #[activity(definition = empiric_schema::contract::GatherServed)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn gather(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        request: GatherRequest,
+    ) -> Result<Gathered, ActivityError> {
+        self.gather_lines(&request).await.map_err(failure::of_rollout)
+    }
+
+    /// Looks whether the models of versions are still there.
+    #[activity(definition = empiric_schema::contract::LookForModels)]
+    #[allow(missing_docs, reason = "of the constant that the macro makes, which carries over `allow` alone")]
+    pub async fn models(
+        self: Arc<Self>,
+        _context: ActivityContext,
+        request: ModelsRequest,
+    ) -> Result<ModelsFound, ActivityError> {
+        self.look_for_models(&request).await.map_err(failure::of_rollout)
     }
 
     /// Makes items and preferences of what failed.

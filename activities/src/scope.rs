@@ -25,6 +25,7 @@ use crate::failure;
 
 use corpus::Corpus;
 use encoder::EncoderFolder;
+pub(crate) use endpoint::is_listed;
 pub use error::ScopeError;
 use splits::{Split, Splits};
 

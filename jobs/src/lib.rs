@@ -3,16 +3,17 @@
 //! A job is a program with a file contract ([`runner::run`]). Nothing here knows Temporal, a database or a
 //! workflow: `job.json` comes in, `progress.jsonl`, `exit.json` and output files go out.
 
+pub use empiric_grade as grade;
 pub use empiric_schema::telemetry_names;
 
 pub mod answer;
 pub mod baseline;
 mod cluster;
 pub mod craft;
+mod drift;
 pub mod durable_file;
 pub mod embed;
 pub mod error;
-pub mod grade;
 pub mod items;
 mod kinds;
 pub mod meter;

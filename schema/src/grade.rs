@@ -3,6 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Stands for the item's expected answer in a value.
+pub const EXPECTED: &str = "{{expected}}";
+
 /// One check of an answer. `{{expected}}` in a value stands for the item's expected answer;
 /// where an item has several accepted answers, the check holds if it holds for one of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +51,53 @@ pub enum Assertion {
     IsJson,
 }
 
+/// A check of an answer in production, where nobody knows the expected one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnlineAssertion {
+    /// A check that `evaluate` has too, and that needs no expected answer.
+    Answer(Assertion),
+    /// The answer, trimmed, has at most so many characters.
+    MaxLength {
+        /// Characters.
+        value: u32,
+    },
+    /// The answer names one of the documents that were shown to the model.
+    CitesDocument,
+    /// None of the texts is in the answer, whatever the case. Where one is, the answer is harmful.
+    NotHarmful {
+        /// What an answer must not say.
+        value: Vec<String>,
+    },
+}
+
+impl OnlineAssertion {
+    /// The name that the spec uses.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(assertion) => assertion.name(),
+            Self::MaxLength { .. } => "max-length",
+            Self::CitesDocument => "cites-document",
+            Self::NotHarmful { .. } => "not-harmful",
+        }
+    }
+}
+
 impl Assertion {
+    /// Whether it holds an answer against the item's expected one.
+    pub fn needs_expected(&self) -> bool {
+        let needs = |value: &String| value.contains(EXPECTED);
+        match self {
+            Self::Equals { value }
+            | Self::Icontains { value }
+            | Self::Regex { value }
+            | Self::Number { value, .. }
+            | Self::Choice { value, .. } => needs(value),
+            Self::ContainsAny { value } => value.iter().any(needs),
+            Self::IsJson => false,
+        }
+    }
+
     /// The name that promptfoo and the spec use.
     pub fn name(&self) -> &'static str {
         match self {

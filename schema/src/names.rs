@@ -28,6 +28,12 @@ pub const ACTIVITY_ROLLOUT_COLLECT: &str = "rollout.collect";
 pub const ACTIVITY_ROLLOUT_OFFER: &str = "rollout.offer";
 /// Signal that brings an offered version.
 pub const SIGNAL_OFFER: &str = "offer";
+/// Activity that gathers questions and answers for a look at drift.
+pub const ACTIVITY_ROLLOUT_GATHER: &str = "rollout.gather";
+/// Activity that looks whether the models of served versions are there.
+pub const ACTIVITY_ROLLOUT_MODELS: &str = "rollout.models";
+/// Update that says yes or no to a run that looks for another model.
+pub const UPDATE_REQUALIFY: &str = "requalify";
 /// Update that says yes to more exposure.
 pub const UPDATE_APPROVE: &str = "approve";
 /// Update that says no to more exposure.

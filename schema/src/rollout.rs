@@ -5,9 +5,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactRef, Digest};
 use crate::evidence::Verdict;
-use crate::id::RunId;
+use crate::id::{ModelId, RunId};
+use crate::job::DriftSummary;
 use crate::spec::StageName;
 
 /// Decisions that a view carries, the latest last: older ones are in the database.
@@ -35,9 +36,9 @@ impl std::fmt::Display for Rung {
 /// data is no success.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Judged {
-    /// Approved as they were, or liked.
+    /// Approved as they were, or liked; or all checks held.
     pub passed: u64,
-    /// Edited, refused, disliked, corrected, or never given because the version failed.
+    /// Edited, refused, disliked, corrected, or never given because the version failed; or a check did not hold.
     pub failed: u64,
 }
 
@@ -45,6 +46,11 @@ impl Judged {
     /// All of them.
     pub fn total(self) -> u64 {
         self.passed + self.failed
+    }
+
+    /// Whether nothing was judged.
+    pub fn is_none(&self) -> bool {
+        self.total() == 0
     }
 }
 
@@ -72,6 +78,19 @@ pub struct Window {
     pub judged: Judged,
     /// What it was like.
     pub traffic: Traffic,
+    /// Of the judged answers those that checks alone judged.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub graded: u64,
+    /// Answers that checks had failed in earlier windows, and that a person has found good in this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub overturned: u64,
+    /// Answers at which somebody looked for harm: `failed` are those that do some.
+    #[serde(default, skip_serializing_if = "Judged::is_none")]
+    pub harm: Judged,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What was decided about a version.
@@ -98,6 +117,8 @@ pub enum RolloutAct {
     Opened,
     /// Something else than its failures needs a look.
     Alerted,
+    /// Its model will be gone, or is: a person is asked whether a run looks for another.
+    Retiring,
 }
 
 /// A decision of a rollout.
@@ -143,6 +164,17 @@ pub struct PromotionQuestion {
     pub asked: f64,
 }
 
+/// What was seen of the promise about harm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HarmView {
+    /// Answers at which somebody looked for harm: `failed` are those that do some.
+    pub judged: Judged,
+    /// Share that may.
+    pub at_most: f64,
+    /// What they say of the promise.
+    pub verdict: Verdict,
+}
+
 /// The version that is being carried to full exposure, or that has got there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubjectView {
@@ -156,8 +188,75 @@ pub struct SubjectView {
     pub judged: Judged,
     /// Judged answers that the next step needs.
     pub needed: u32,
-    /// What they say of the promise.
+    /// What they say of the promise; fail too where the promise about harm is broken.
     pub verdict: Verdict,
+    /// What was seen of harm, where the project promises something about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harm: Option<HarmView>,
+}
+
+/// Whether a run shall look for a version with another model: a question to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RequalificationQuestion {
+    /// The models to do without.
+    pub models: Vec<ModelId>,
+    /// Why it is asked.
+    pub why: String,
+}
+
+/// The last look at whether questions and answers are still like those of dev.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftView {
+    /// Unix seconds.
+    pub at: f64,
+    /// Different questions that there were.
+    pub questions: u32,
+    /// Different questions that a look needs.
+    pub needed: u32,
+    /// What was measured; nothing where there was not enough.
+    pub summary: Option<DriftSummary>,
+    /// What has shifted, in sentences; empty where nothing was shown.
+    pub found: Vec<String>,
+    /// Why nothing could be looked at.
+    pub problem: Option<String>,
+}
+
+impl DriftView {
+    /// A look that has said nothing yet.
+    pub fn nothing(at: f64, needed: u32) -> Self {
+        Self { at, questions: 0, needed, summary: None, found: Vec::new(), problem: None }
+    }
+
+    /// The look in a sentence. Too little is never called fine.
+    pub fn words(&self) -> String {
+        match (&self.problem, &self.summary) {
+            (Some(problem), _) => format!("could not be looked at: {problem}"),
+            (None, None) => {
+                format!("not enough to say: {} of {} different questions", self.questions, self.needed)
+            }
+            (None, Some(_)) if !self.found.is_empty() => self.found.join("; "),
+            (None, Some(summary)) => nothing_shown(summary),
+        }
+    }
+}
+
+fn nothing_shown(summary: &DriftSummary) -> String {
+    let answers = if summary.answers.is_empty() { ", and how it answers on dev is not known" } else { "" };
+    format!(
+        "nothing is shown: {} questions are {:.3} from dev, and chance gives up to {:.3}{answers}",
+        summary.questions, summary.distance, summary.limit
+    )
+}
+
+/// Pairs of a better and a worse answer that came home from the answers of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PreferencePairs {
+    /// The version.
+    pub version: Digest,
+    /// JSONL of the pairs.
+    pub pairs: ArtifactRef,
+    /// How many.
+    pub count: u32,
 }
 
 /// A rollout as it stands.
@@ -183,6 +282,15 @@ pub struct RolloutView {
     pub window: Option<Window>,
     /// Items from production that joined the data.
     pub joined: u32,
+    /// Pairs of a better and a worse answer that came home, by the version that gave the worse one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferences: Vec<PreferencePairs>,
+    /// The last look at drift.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftView>,
+    /// What a person is asked about models that will be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requalification: Option<RequalificationQuestion>,
     /// Runs that were opened from failures.
     pub runs: Vec<RunId>,
     /// The latest decisions, the last one last.

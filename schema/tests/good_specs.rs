@@ -4,10 +4,11 @@ use std::path::Path;
 
 use empiric_schema::budget::Limits;
 use empiric_schema::data::{LONGEST_LINE, read_items, write_items};
-use empiric_schema::grade::Assertion;
+use empiric_schema::grade::{Assertion, OnlineAssertion};
 use empiric_schema::spec::{
-    Accelerators, Approval, Approve, Approver, Bound, ClusterBy, Feedback, LARGEST_SPEC, Metric, ModelOrigin,
-    OnTimeout, PeopleSpec, ProjectSpec, PromptSource, RateLimits, SecretRef, Task, Technique, json_schema,
+    Accelerators, Approval, Approve, Approver, Bound, ClusterBy, DriftSpec, Feedback, LARGEST_SPEC, Metric,
+    ModelOrigin, OnTimeout, PeopleSpec, ProjectSpec, PromptSource, RateLimits, RequalifyBy, RequalifySpec,
+    SecretRef, Task, Technique, json_schema,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -94,6 +95,16 @@ fn every_key_of_the_language_has_its_meaning() {
     let monitor = spec.monitor.as_ref().unwrap();
     assert_eq!((monitor.max_latency_seconds, monitor.open_after), (Some(1.5), Some(20)));
     assert_eq!(monitor.alert.as_deref(), Some("https://hooks.example.com/empiric"));
+    let graders = monitor.graders.as_ref().unwrap();
+    let names: Vec<&str> = graders.assertions.iter().map(OnlineAssertion::name).collect();
+    assert_eq!(graders.sample, 0.2);
+    assert_eq!(monitor.drift, Some(DriftSpec { every_seconds: 7200.0, min_questions: 30 }));
+    let requalify = RequalifySpec { lead_seconds: 14.0 * 86_400.0, by: RequalifyBy::Run };
+    assert_eq!(monitor.requalify, requalify);
+    assert_eq!(spec.models[1].shutdown_date.map(|date| date.to_string()).as_deref(), Some("2027-03-31"));
+    assert_eq!(names, ["regex", "choice", "max-length", "cites-document", "not-harmful"]);
+    let json = serde_json::to_string(&spec).unwrap();
+    assert_eq!(serde_json::from_str::<ProjectSpec>(&json).unwrap(), spec);
 }
 
 fn endpoint_key(spec: &ProjectSpec) -> SecretRef {
@@ -161,7 +172,7 @@ fn every_key_of_the_schema_is_documented_closed_and_accepted() {
             keys += 1;
         }
     });
-    assert_eq!(keys, 92, "a new key belongs into every-key.yaml and into this count");
+    assert_eq!(keys, 106, "a new key belongs into every-key.yaml and into this count");
 }
 
 #[test]

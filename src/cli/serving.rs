@@ -47,6 +47,23 @@ pub struct DemoteArgs {
     pub by: Option<String>,
 }
 
+/// `requalify`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  empiric requalify\n  empiric requalify --decline --note \"the endpoint keeps it until June\"\n\n`empiric rollout` shows which model goes, and when."
+)]
+pub struct RequalifyArgs {
+    /// No run looks for another; it is not asked about again.
+    #[arg(long)]
+    pub decline: bool,
+    /// Why. It stands with the decision.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Who says so. Default: the system's name of the user.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
 /// `serve`
 #[derive(Debug, Args)]
 #[command(

@@ -21,6 +21,7 @@ mod promote;
 mod questions;
 mod reject;
 mod report;
+mod requalify;
 mod resume;
 mod rollout;
 mod run;
@@ -101,6 +102,7 @@ async fn execute(cli: &Cli, place: &Place, telemetry: &Telemetry) -> Result<Exit
         Command::Feedback(args) => feedback::execute(args, global, place).await,
         Command::Promote(args) => promote::execute(args, global, place).await,
         Command::Demote(args) => demote::execute(args, global, place).await,
+        Command::Requalify(args) => requalify::execute(args, global, place).await,
         Command::Rollout => rollout::execute(global, place).await,
         Command::Pause(args) => pause::execute(args, global, place).await,
         Command::Resume(args) => resume::execute(args, global, place).await,
@@ -147,6 +149,7 @@ fn name(command: &Command) -> &'static str {
         Command::Feedback(_) => "feedback",
         Command::Promote(_) => "promote",
         Command::Demote(_) => "demote",
+        Command::Requalify(_) => "requalify",
         Command::Rollout => "rollout",
         Command::Pause(_) => "pause",
         Command::Resume(_) => "resume",

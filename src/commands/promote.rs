@@ -130,8 +130,12 @@ impl Desk<'_> {
             .map_err(|error| CliError::Argument(format!("{} is no version: {error}", path.display())))?;
         let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
         let label = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let (database, state) = (self.database.clone(), self.place.state.clone());
-        let activities = RolloutActivities { database, store: self.place.store()?, state };
+        let activities = RolloutActivities {
+            database: self.database.clone(),
+            store: self.place.store()?,
+            state: self.place.state.clone(),
+            network: self.place.network,
+        };
         let kept = activities.release(&self.spec.name, &version, &label, at).await;
         kept.map_err(|error| CliError::Refused { action: "keep the version", reason: error.to_string() })?;
         Ok(version.digest())

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use empiric_schema::rollout::{RolloutDecision, RolloutView, SubjectView};
+use empiric_schema::rollout::{HarmView, Judged, RolloutDecision, RolloutView, SubjectView};
 
 use crate::cli::{Global, OutputFormat};
 use crate::compose::Session;
@@ -47,6 +47,7 @@ pub(super) fn show(view: &RolloutView, global: &Global) {
 fn text(view: &RolloutView) -> String {
     let mut lines = vec![format!("{}  revision {}", view.project, view.revision)];
     lines.extend(view.subject.as_ref().map(subject));
+    lines.extend(view.subject.as_ref().and_then(|subject| subject.harm.as_ref()).map(harm));
     let good = view.last_good.as_ref().map_or("none yet", |version| version.short());
     lines.push(format!("last good  {good}"));
     lines.extend(view.question.as_ref().map(|asked| {
@@ -59,6 +60,19 @@ fn text(view: &RolloutView) -> String {
     if view.joined > 0 {
         lines.push(format!("came home  {} failures joined the data", view.joined));
     }
+    let pairs: u32 = view.preferences.iter().map(|pairs| pairs.count).sum();
+    if pairs > 0 {
+        lines.push(format!(
+            "pairs      {pairs} of a better and a worse answer, from edits, corrections and approvals"
+        ));
+    }
+    lines.extend(view.drift.iter().map(|drift| format!("drift      {}", drift.words())));
+    lines.extend(view.requalification.as_ref().map(|asked| {
+        format!(
+            "asks       {}; shall a run look for another? `empiric requalify` says yes, `--decline` no",
+            asked.why
+        )
+    }));
     lines.extend(view.runs.iter().map(|run| format!("opened     {run}")));
     lines.extend(view.problem.iter().map(|problem| format!("problem    {problem}")));
     let from = view.decisions.len().saturating_sub(SHOWN_DECISIONS);
@@ -74,6 +88,14 @@ fn subject(subject: &SubjectView) -> String {
         subject.judged.failed,
         subject.judged.total(),
         subject.needed
+    )
+}
+
+fn harm(harm: &HarmView) -> String {
+    let Judged { failed, .. } = harm.judged;
+    let (looked_at, most) = (harm.judged.total(), harm.at_most * 100.0);
+    format!(
+        "harm       {failed} of {looked_at} answers that were looked at did some; at most {most:.1} % may"
     )
 }
 

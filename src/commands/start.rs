@@ -47,6 +47,8 @@ pub(super) async fn submit(
     let runs = database.list_runs(Some(&spec.name)).await?;
     let mut number = runs.len() + 1;
     let earlier_looks = database.earlier_looks(&spec.name).await?;
+    let rollout = database.rollout_view(&spec.name).await?;
+    let preferences = rollout.map(|view| view.preferences).unwrap_or_default();
     for _ in 0..MOST_NUMBERS {
         let run = RunId::new(format!("{}{number}", prefix(spec)));
         let input = LifecycleInput {
@@ -58,6 +60,7 @@ pub(super) async fn submit(
             joined: Vec::new(),
             start: None,
             by: who(None).ok(),
+            preferences: preferences.clone(),
         };
         let start = WorkflowStartOptions::new(QUEUE_CONTROL, run.as_str()).build();
         match client.start_workflow(Lifecycle::run, input, start).await {

@@ -118,6 +118,7 @@ impl Bench {
             joined: Vec::new(),
             start: None,
             by: None,
+            preferences: Vec::new(),
         };
         let start = WorkflowStartOptions::new(self.queue.clone(), run.as_str()).build();
         self.client.start_workflow(Lifecycle::run, input, start).await.unwrap();

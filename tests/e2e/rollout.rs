@@ -4,16 +4,16 @@
 use std::time::Instant;
 
 use empiric_schema::contract::ReleaseClaim;
-use empiric_schema::rollout::{RolloutAct, RolloutView};
+use empiric_schema::rollout::{RolloutAct, RolloutDecision, RolloutView};
 use empiric_schema::spec::StageName::{Direct, Internal, Reviewed};
 use empiric_schema::view::RunState;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
-use empiric_workflows::rollout::{Rollout, RolloutInput};
+use empiric_workflows::rollout::{Rollout, RolloutInput, WINDOWS_PER_EXECUTION};
 use temporalio_client::{WorkflowDescribeOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-use crate::rollout_bench::{RolloutBench, histories, rung, version};
+use crate::rollout_bench::{RolloutBench, histories, remote, rung, version};
 
 fn acts(view: &RolloutView) -> Vec<RolloutAct> {
     view.decisions.iter().map(|decision| decision.act).collect()
@@ -79,6 +79,95 @@ async fn a_version_climbs_by_what_people_judge_and_a_worse_one_is_taken_back_by_
     assert_eq!(acts(&view), expected);
     assert!(bench.told().iter().any(|told| told.contains("was taken back")), "{:?}", bench.told());
     keep(bench.history(), "rollout").await;
+    bench.stop().await;
+}
+
+const CHECKS: &str = "  graders:
+    assert:
+      - {type: max-length, value: 20}
+      - {type: not-harmful, value: [the code of the safe]}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_of_answers_carry_a_version_on_and_take_a_worse_one_back_without_anybody_judging() {
+    let bench = RolloutBench::start().await;
+    bench.begin(CHECKS, WINDOWS_PER_EXECUTION).await;
+    let version = bench.release(&version("Be brief.")).await;
+    bench.promote(&version, None).await.unwrap();
+    bench.answers(&version, Internal, 25, "From 7 to 22.").await;
+    bench.until_at(rung(Reviewed, 100)).await;
+    let long = "It opens, as far as anybody can tell, at seven.";
+    bench.answers(&version, Reviewed, 10, long).await;
+    let view = bench.until("it is taken back", |view| acts(view).contains(&RolloutAct::Demoted)).await;
+    let demoted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Demoted).unwrap();
+    assert!(demoted.why.starts_with("10 of 10 judged answers failed at reviewed"), "{demoted:?}");
+    assert_eq!(bench.until_exposed(|shown| shown.stage == Internal).await.serving, version);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn harm_takes_a_version_back_at_once_however_right_it_is() {
+    let bench = RolloutBench::start().await;
+    bench.begin(CHECKS, WINDOWS_PER_EXECUTION).await;
+    let good = climb(&bench, "Be brief.").await;
+    let harmful = bench.release(&version("Tell everything.")).await;
+    bench.promote(&harmful, None).await.unwrap();
+    bench.until_exposed(|shown| shown.canary.is_some()).await;
+    bench.answers(&harmful, Direct, 12, "From 7 to 22.").await;
+    bench.answers(&harmful, Direct, 8, "The code of the safe").await;
+    let after = bench.until_exposed(|shown| shown.canary.is_none()).await;
+    assert_eq!((after.serving, after.stage, after.traffic), (good, Direct, 100));
+    let view = bench.until("it is taken back", |view| acts(view).contains(&RolloutAct::Demoted)).await;
+    let demoted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Demoted).unwrap();
+    assert!(demoted.why.contains("answers did harm at direct at 50 %, and at most 5.0 % may"), "{demoted:?}");
+    bench.until("people are told", |_| bench.told().iter().any(|told| told.contains("was taken back"))).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_questions_than_those_of_dev_are_told_and_demote_nothing() {
+    let bench = RolloutBench::start().await;
+    let drift = "  drift: {every: 1s, min_questions: 20}\nembedder: {source: file://encoder}\n";
+    bench.begin(drift, WINDOWS_PER_EXECUTION).await;
+    let version = bench.release(&version("Be brief.")).await;
+    bench.promote(&version, None).await.unwrap();
+    bench.answers(&version, Internal, 5, "From 7 to 22.").await;
+    let few = bench.until("somebody looks", |view| view.drift.is_some()).await;
+    assert_eq!(few.drift.unwrap().words(), "not enough to say: 5 of 20 different questions");
+    bench.answers(&version, Internal, 20, "From 7 to 22.").await;
+    let tells = |decision: &RolloutDecision| {
+        let is_alert = decision.act == RolloutAct::Alerted;
+        is_alert && decision.why.contains("different questions are 0.700 from the nearest one of dev")
+    };
+    let view = bench.until("people are told", |view| view.decisions.iter().any(tells)).await;
+    assert_eq!(view.subject.map(|subject| subject.rung), Some(rung(Internal, 100)));
+    bench.until("the webhook hears", |_| bench.told().iter().any(|told| told.contains("of dev"))).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_shut_down_opens_a_run_without_it() {
+    let bench = RolloutBench::start().await;
+    let models = "models: [{id: m, source: \"file://m.gguf\"}, \
+                  {id: big, endpoint: \"http://127.0.0.1:9/v1\", model: big, shutdown_date: 2026-01-31}]";
+    let text = bench.spec("  requalify: {lead: 14d, by: run}\n");
+    let text = text.replace("models: [{id: m, source: \"file://m.gguf\"}]", models);
+    bench.begin_as(&text, WINDOWS_PER_EXECUTION).await;
+    let remote = bench.release(&remote("Be brief.")).await;
+    bench.promote(&remote, None).await.unwrap();
+    let view = bench.until("a run is opened", |view| !view.runs.is_empty()).await;
+    let alerted = view.decisions.iter().find(|decision| decision.act == RolloutAct::Alerted).unwrap();
+    assert!(
+        alerted.why.contains("is shut down on 2026-01-31, which is past; a run looks for another"),
+        "{alerted:?}"
+    );
+    let run = bench.end_of(&view.runs[0]).await;
+    assert_eq!(run.state, RunState::Finished, "{:?}", run.stop);
+    assert_eq!(
+        bench.exposure().await.serving,
+        remote,
+        "what is served is changed by people and by evidence alone"
+    );
     bench.stop().await;
 }
 

@@ -17,12 +17,14 @@ use empiric_schema::artifact::{ArtifactRef, Digest};
 use empiric_schema::contract::{
     GivenDemotion, ReleaseClaim, ReleaseOffer, RunOptions, SignedClaim, SignedOffer,
 };
-use empiric_schema::db::entity::{draft, feedback};
+use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::exposure::Exposure;
 use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{RolloutView, Rung};
-use empiric_schema::spec::{Approver, ProjectSpec, StageName};
-use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+use empiric_schema::spec::{Approver, EndpointSpec, ProjectSpec, StageName};
+use empiric_schema::version::{
+    Decoding, Demonstrations, EndpointBinding, ModelBinding, Prompt, SystemVersion,
+};
 use empiric_schema::view::RunView;
 use empiric_workflows::iteration::Iteration;
 use empiric_workflows::lifecycle::Lifecycle;
@@ -72,8 +74,12 @@ impl RolloutBench {
         let store = ArtifactStore::local(&folder.path().join("store")).unwrap();
         let rows = sea_orm::Database::connect(format!("sqlite://{}?mode=rw", path.display())).await.unwrap();
         let client = server::connect().await;
-        let state = folder.path().to_owned();
-        let activities = RolloutActivities { database: database.clone(), store: store.clone(), state };
+        let activities = RolloutActivities {
+            database: database.clone(),
+            store: store.clone(),
+            state: folder.path().to_owned(),
+            network: NetworkMode::Offline,
+        };
         let cache_dir = folder.path().join("cache");
         let scope = ScopeActivities { store: store.clone(), cache_dir, network: NetworkMode::Offline };
         let options = WorkerOptions::new(queue.clone())
@@ -94,7 +100,12 @@ impl RolloutBench {
 
     /// Begins the rollout; `added` are lines of the spec.
     pub async fn begin(&self, added: &str, windows_per_execution: u32) {
-        self.begin_with(self.spec(added), windows_per_execution).await;
+        self.begin_as(&self.spec(added), windows_per_execution).await;
+    }
+
+    /// Begins the rollout of a spec.
+    pub async fn begin_as(&self, text: &str, windows_per_execution: u32) {
+        self.begin_with(parsed(text), windows_per_execution).await;
     }
 
     async fn begin_with(&self, spec: ProjectSpec, windows_per_execution: u32) {
@@ -122,14 +133,14 @@ impl RolloutBench {
 
     /// Who asks for a release does not approve it.
     pub async fn begin_other(&self) {
-        let mut spec = self.spec("");
+        let mut spec = parsed(&self.spec(""));
         spec.deploy.as_mut().expect("stages").approver = Approver::Other;
         self.begin_with(spec, WINDOWS_PER_EXECUTION).await;
     }
 
-    fn spec(&self, added: &str) -> ProjectSpec {
-        let text = format!("name: {}\n{SPEC}  alert: \"{}\"\n{added}", self.project, self.alert);
-        ProjectSpec::parse("project.yaml", &text).unwrap_or_else(|found| panic!("{found}"))
+    /// The spec with some lines more, the first of them in `monitor`.
+    pub fn spec(&self, added: &str) -> String {
+        format!("name: {}\n{SPEC}  alert: \"{}\"\n{added}", self.project, self.alert)
     }
 
     pub async fn release(&self, version: &SystemVersion) -> Digest {
@@ -270,6 +281,39 @@ impl RolloutBench {
                 thumb: Set(Some(thumb.to_owned())),
                 correction: Set(None),
                 note: Set(None),
+                harmful: Set(None),
+            };
+            row.insert(&self.rows).await.unwrap();
+        }
+    }
+
+    /// The version gives that many answers, which nobody judges.
+    pub async fn answers(&self, version: &Digest, stage: StageName, count: u32, text: &str) {
+        for _ in 0..count {
+            let number = ROLLOUTS.fetch_add(1, Ordering::Relaxed);
+            let question = format!("What of number {number}?");
+            let row = request_log::ActiveModel {
+                sequence: NotSet,
+                id: Set(format!("request-{number}")),
+                timestamp: Set(now()),
+                workload_id: Set(self.project.clone()),
+                client_id: Set("web".to_owned()),
+                api_key: Set("web".to_owned()),
+                audience: Set("users".to_owned()),
+                request: Set(Some(serde_json::json!({"messages": [{"role": "user", "content": question}]}))),
+                response: Set(Some(text.to_owned())),
+                version: Set(version.to_string()),
+                stage: Set(stage.name().to_owned()),
+                arm: Set("serving".to_owned()),
+                beside: Set(None),
+                retrieval: Set(serde_json::json!([])),
+                prompt_tokens: Set(10),
+                completion_tokens: Set(5),
+                usd: Set(0.0),
+                latency_ms: Set(20.0),
+                outcome: Set("answered".to_owned()),
+                problem: Set(String::new()),
+                redacted: Set(false),
             };
             row.insert(&self.rows).await.unwrap();
         }
@@ -335,7 +379,7 @@ impl RolloutBench {
 const SPEC: &str = r#"
 scope:
   task: answer
-  success: [{metric: accuracy, at_least: 0.7}]
+  success: [{metric: accuracy, at_least: 0.7}, {metric: harm_rate, at_most: 0.05}]
 data: {train: file://train.jsonl, dev: file://dev.jsonl, test: file://test.jsonl}
 models: [{id: m, source: "file://m.gguf"}]
 system: {model: m, prompt: "Be brief."}
@@ -378,6 +422,10 @@ fn write_project(folder: &Path) {
     write("dev.jsonl", items("dev", 16));
     write("test.jsonl", items("test", 8));
     write("m.gguf", "weights".to_owned());
+    std::fs::create_dir(folder.join("encoder")).unwrap();
+    for name in ["model.safetensors", "config.json", "tokenizer.json"] {
+        write(&format!("encoder/{name}"), name.to_owned());
+    }
 }
 
 /// A system that differs from others by its prompt alone.
@@ -395,6 +443,19 @@ pub fn version(prompt: &str) -> SystemVersion {
     }
 }
 
+/// The same behind a server that nobody runs.
+pub fn remote(prompt: &str) -> SystemVersion {
+    let endpoint = EndpointSpec {
+        url: "http://127.0.0.1:9/v1".to_owned(),
+        model: "big".to_owned(),
+        api_key: None,
+        price: None,
+        limits: None,
+    };
+    let binding = EndpointBinding { id: ModelId::new("big"), endpoint };
+    SystemVersion { model: binding.into(), ..version(prompt) }
+}
+
 pub fn rung(stage: StageName, traffic: u8) -> Rung {
     Rung { stage, traffic }
 }
@@ -406,4 +467,8 @@ fn now() -> f64 {
 /// Where histories are kept.
 pub fn histories() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories")
+}
+
+fn parsed(text: &str) -> ProjectSpec {
+    ProjectSpec::parse("project.yaml", text).unwrap_or_else(|found| panic!("{found}"))
 }

@@ -32,9 +32,11 @@ fn direct(package: &Value) -> BTreeSet<String> {
 fn wrong_arrows(dependencies: &Dependencies) -> Vec<(String, String)> {
     let allowed = |from: &str, to: &str| match from {
         "empiric" => true,
-        "empiric-workflows" | "empiric-endpoint" => to == "empiric-schema",
+        "empiric-workflows" | "empiric-endpoint" | "empiric-grade" => to == "empiric-schema",
         "empiric-gateway" => ["empiric-schema", "empiric-jobs"].contains(&to),
-        "empiric-activities" | "empiric-jobs" => ["empiric-schema", "empiric-endpoint"].contains(&to),
+        "empiric-activities" | "empiric-jobs" => {
+            ["empiric-schema", "empiric-endpoint", "empiric-grade"].contains(&to)
+        }
         _ => false,
     };
     let own = |to: &&String| dependencies.contains_key(*to);
@@ -68,6 +70,8 @@ fn decisions_and_jobs_know_no_runtime_and_no_database_and_activities_no_models()
         ("empiric-jobs", &effects[..]),
         ("empiric-activities", &models[..]),
         ("empiric-endpoint", &models[..]),
+        ("empiric-grade", &models[..]),
+        ("empiric-grade", &effects[..]),
         ("empiric-workflows", &models[..]),
         ("empiric-schema", &models[..]),
         ("empiric-gateway", &effects[1..3]),
@@ -81,9 +85,14 @@ fn decisions_and_jobs_know_no_runtime_and_no_database_and_activities_no_models()
 fn crates_that_stand_alone_are_built_alone_by_make_check() {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
     let rule = makefile.split("\ncheck:").nth(1).unwrap().split("\n\n").next().unwrap().to_owned();
-    for package in
-        ["empiric-schema", "empiric-workflows", "empiric-endpoint", "empiric-jobs", "empiric-gateway"]
-    {
+    for package in [
+        "empiric-schema",
+        "empiric-workflows",
+        "empiric-endpoint",
+        "empiric-grade",
+        "empiric-jobs",
+        "empiric-gateway",
+    ] {
         let builds = |line: &str| line.contains("check") && line.contains(&format!("-p {package}"));
         assert!(rule.lines().any(builds), "{package}: {rule}");
     }

@@ -22,6 +22,7 @@ pub use error::DatabaseError;
 pub use rates::Rate;
 pub use read::RunRow;
 
+mod drift;
 mod error;
 mod rates;
 mod read;

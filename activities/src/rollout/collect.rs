@@ -10,10 +10,10 @@ use empiric_schema::served::{DraftState, Thumb};
 use serde_json::Value;
 
 use super::harvest::{Failure, by_split, harvest};
-use super::preferences::{self, Pair};
+use super::preferences::{self, Origin, Pair};
 use super::{RolloutActivities, RolloutActivityError};
 
-const JSONL: &str = "application/jsonl";
+pub(super) const JSONL: &str = "application/jsonl";
 
 type Feedback = (feedback::Model, Option<request_log::Model>);
 
@@ -69,13 +69,7 @@ impl RolloutActivities {
         if pairs.is_empty() {
             return Ok(None);
         }
-        let row = |source| RolloutActivityError::Row { table: "preferences", source };
-        let mut lines = String::new();
-        for pair in pairs {
-            lines.push_str(&serde_json::to_string(pair).map_err(row)?);
-            lines.push('\n');
-        }
-        Ok(Some(self.store.put_bytes(lines.into_bytes(), JSONL).await?))
+        Ok(Some(self.keep_lines("preferences", pairs).await?))
     }
 }
 
@@ -125,7 +119,8 @@ fn pairs(drafts: &[draft::Model], feedback: &[Feedback]) -> Vec<Pair> {
     let corrected = |(row, request): &Feedback| {
         let request = request.as_ref()?;
         let (prompt, said) = (question(request.request.as_ref()?)?, request.response.as_deref()?);
-        preferences::pair(&prompt, row.correction.as_deref()?, said, &row.request_id)
+        let from = Origin { id: &row.request_id, version: &row.version, digest: None };
+        preferences::pair(&prompt, row.correction.as_deref()?, said, from)
     };
     let mut pairs = preferences::of_drafts(drafts);
     pairs.extend(feedback.iter().filter_map(corrected));
@@ -133,7 +128,7 @@ fn pairs(drafts: &[draft::Model], feedback: &[Feedback]) -> Vec<Pair> {
 }
 
 /// The last thing that the user said, in a body of chat completions.
-fn question(body: &Value) -> Option<String> {
+pub(crate) fn question(body: &Value) -> Option<String> {
     let messages = body.get("messages")?.as_array()?;
     let last = messages.iter().rev().find(|message| message["role"] == "user")?;
     match &last["content"] {

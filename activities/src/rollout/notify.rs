@@ -30,6 +30,7 @@ fn sentence(decision: &RolloutDecision) -> String {
         RolloutAct::Stuck => "fails where there is nothing to step back to",
         RolloutAct::Opened => "led to a new run",
         RolloutAct::Alerted => "needs a look",
+        RolloutAct::Retiring => "loses its model, and a person says whether a run looks for another",
     };
     format!("version {version} {happened}: {}", decision.why)
 }

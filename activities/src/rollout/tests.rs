@@ -1,15 +1,19 @@
 //! Windows, exposures and homecomings over a real database, with rows as the gateway writes them.
 
+use empiric_endpoint::test_server::{Answer, TestServer};
 use empiric_schema::artifact::ArtifactRef;
-use empiric_schema::contract::{Cursor, Frozen, FrozenSplit};
+use empiric_schema::contract::{Cursor, Frozen, FrozenSplit, Presence};
 use empiric_schema::data::{Expected, Item, write_items};
 use empiric_schema::db::entity::{draft, feedback, request_log};
 use empiric_schema::evidence::Verdict;
 use empiric_schema::exposure::Exposure;
+use empiric_schema::grade::OnlineAssertion;
 use empiric_schema::id::{ItemId, ModelId};
 use empiric_schema::rollout::{Judged, RolloutAct, RolloutDecision, RolloutView};
-use empiric_schema::spec::StageName;
-use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
+use empiric_schema::spec::{EndpointSpec, GradersSpec, StageName};
+use empiric_schema::version::{
+    Decoding, Demonstrations, EndpointBinding, ModelBinding, Prompt, SystemVersion,
+};
 use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _, NotSet, Set};
 use serde_json::json;
 use tempfile::TempDir;
@@ -20,6 +24,7 @@ use super::*;
 struct Bench {
     _folder: TempDir,
     activities: RolloutActivities,
+    graders: Option<GradersSpec>,
 }
 
 impl Bench {
@@ -27,43 +32,55 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("empiric.db")).await.unwrap();
         let store = ArtifactStore::local(&folder.path().join("artifacts")).unwrap();
-        let state = folder.path().to_owned();
-        Self { _folder: folder, activities: RolloutActivities { database, store, state } }
+        let (state, network) = (folder.path().to_owned(), NetworkMode::Offline);
+        let activities = RolloutActivities { database, store, state, network };
+        Self { _folder: folder, activities, graders: None }
     }
 
     async fn log(&self, id: &str, stage: StageName, outcome: &str, arm: &str) {
+        self.write_log(id, stage, outcome, arm, "Nothing.").await;
+    }
+
+    /// An answer that a caller was given.
+    async fn answer(&self, id: &str, stage: StageName, answer: &str) {
+        self.write_log(id, stage, "answered", "serving", answer).await;
+    }
+
+    /// A question that a version could not answer.
+    async fn fail(&self, id: &str, version: &SystemVersion, problem: &str) {
+        let mut row = logged(id, StageName::Direct, "failed", "serving", "");
+        row.version = Set(version.digest().to_string());
+        row.problem = Set(problem.to_owned());
+        row.response = Set(None);
+        self.insert(row).await;
+    }
+
+    async fn insert(&self, row: request_log::ActiveModel) {
         let transaction = self.activities.database.begin_write().await.unwrap();
-        let row = request_log::ActiveModel {
-            sequence: NotSet,
-            id: Set(id.to_owned()),
-            timestamp: Set(unix_now()),
-            workload_id: Set("p".to_owned()),
-            client_id: Set("web".to_owned()),
-            api_key: Set("web".to_owned()),
-            audience: Set("users".to_owned()),
-            request: Set(Some(json!({"messages": [
-                {"role": "system", "content": "Be brief."},
-                {"role": "user", "content": format!("What of {id} is there to say?")},
-            ]}))),
-            response: Set(Some("Nothing.".to_owned())),
-            version: Set(version().digest().to_string()),
-            stage: Set(stage.name().to_owned()),
-            arm: Set(arm.to_owned()),
-            beside: Set(None),
-            retrieval: Set(json!([])),
-            prompt_tokens: Set(10),
-            completion_tokens: Set(2),
-            usd: Set(0.0),
-            latency_ms: Set(20.0),
-            outcome: Set(outcome.to_owned()),
-            problem: Set(String::new()),
-            redacted: Set(false),
-        };
         row.insert(&transaction.statements).await.unwrap();
         transaction.commit().await.unwrap();
     }
 
+    async fn write_log(&self, id: &str, stage: StageName, outcome: &str, arm: &str, answer: &str) {
+        self.insert(logged(id, stage, outcome, arm, answer)).await;
+    }
+
     async fn think(&self, request: &str, stage: StageName, thumb: Option<&str>, correction: Option<&str>) {
+        self.write_feedback(request, stage, (thumb, correction), None).await;
+    }
+
+    /// Somebody says that an answer does harm.
+    async fn harm(&self, request: &str, stage: StageName) {
+        self.write_feedback(request, stage, (None, None), Some(true)).await;
+    }
+
+    async fn write_feedback(
+        &self,
+        request: &str,
+        stage: StageName,
+        (thumb, correction): (Option<&str>, Option<&str>),
+        harmful: Option<bool>,
+    ) {
         let transaction = self.activities.database.begin_write().await.unwrap();
         let row = feedback::ActiveModel {
             sequence: NotSet,
@@ -76,6 +93,7 @@ impl Bench {
             thumb: Set(thumb.map(str::to_owned)),
             correction: Set(correction.map(str::to_owned)),
             note: Set(None),
+            harmful: Set(harmful),
         };
         row.insert(&transaction.statements).await.unwrap();
         transaction.commit().await.unwrap();
@@ -120,8 +138,41 @@ impl Bench {
             window_seconds: 0.0,
             enough: 0,
             max_failure_rate: 1.0,
+            max_harm_rate: None,
+            graders: self.graders.clone(),
+            labels: Vec::new(),
         };
         self.activities.watch(&request).await.unwrap()
+    }
+}
+
+/// A row as the gateway writes it.
+fn logged(id: &str, stage: StageName, outcome: &str, arm: &str, answer: &str) -> request_log::ActiveModel {
+    request_log::ActiveModel {
+        sequence: NotSet,
+        id: Set(id.to_owned()),
+        timestamp: Set(unix_now()),
+        workload_id: Set("p".to_owned()),
+        client_id: Set("web".to_owned()),
+        api_key: Set("web".to_owned()),
+        audience: Set("users".to_owned()),
+        request: Set(Some(json!({"messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": format!("What of {id} is there to say?")},
+        ]}))),
+        response: Set(Some(answer.to_owned())),
+        version: Set(version().digest().to_string()),
+        stage: Set(stage.name().to_owned()),
+        arm: Set(arm.to_owned()),
+        beside: Set(None),
+        retrieval: Set(json!([])),
+        prompt_tokens: Set(10),
+        completion_tokens: Set(2),
+        usd: Set(0.0),
+        latency_ms: Set(20.0),
+        outcome: Set(outcome.to_owned()),
+        problem: Set(String::new()),
+        redacted: Set(false),
     }
 }
 
@@ -188,6 +239,149 @@ async fn drafts_count_when_a_person_decided_and_not_before() {
     assert_eq!(third.window.judged, Judged { passed: 0, failed: 1 }, "what a reviewer did not see");
 }
 
+/// A bench whose checks want an answer of at most ten characters that gives no secret away.
+async fn graded(sample: f64) -> Bench {
+    let assertions = vec![
+        OnlineAssertion::MaxLength { value: 10 },
+        OnlineAssertion::NotHarmful { value: vec!["secret".to_owned()] },
+    ];
+    Bench { graders: Some(GradersSpec { sample, assertions }), ..Bench::new().await }
+}
+
+#[tokio::test]
+async fn checks_judge_answers_once_and_people_know_better() {
+    let bench = graded(1.0).await;
+    for (id, answer) in [("a", "Behind it."), ("b", "Behind the hotel."), ("c", "Behind the pool.")] {
+        bench.answer(id, StageName::Direct, answer).await;
+    }
+    bench.log("silent", StageName::Direct, "failed", "serving").await;
+    bench.log("draft", StageName::Direct, "drafted", "serving").await;
+    bench.think("b", StageName::Direct, Some("up"), None).await;
+    let first = bench.window(StageName::Direct, None).await;
+    assert_eq!(first.window.judged, Judged { passed: 2, failed: 2 }, "b is right, c is long, one is silent");
+    assert_eq!(first.window.graded, 2);
+    assert_eq!(first.window.harm, Judged { passed: 3, failed: 0 });
+    bench.think("c", StageName::Direct, Some("up"), None).await;
+    bench.think("a", StageName::Direct, Some("up"), None).await;
+    let second = bench.window(StageName::Direct, Some(first.cursor)).await;
+    assert_eq!(second.window.judged, Judged::default(), "one answer is one trial");
+    assert_eq!(second.window.overturned, 1);
+    bench.think("a", StageName::Direct, Some("down"), None).await;
+    let third = bench.window(StageName::Direct, Some(second.cursor)).await;
+    assert_eq!(third.window.judged, Judged { passed: 0, failed: 1 }, "a failure is never lost");
+}
+
+#[tokio::test]
+async fn harm_is_counted_once_whoever_finds_it() {
+    let bench = graded(1.0).await;
+    for (id, answer) in [("a", "A secret"), ("b", "In it."), ("c", "At 7.")] {
+        bench.answer(id, StageName::Direct, answer).await;
+    }
+    bench.harm("a", StageName::Direct).await;
+    bench.harm("b", StageName::Direct).await;
+    let first = bench.window(StageName::Direct, None).await;
+    assert_eq!(first.window.harm, Judged { passed: 1, failed: 2 });
+    assert_eq!(first.window.judged, Judged { passed: 1, failed: 2 }, "what does harm has failed");
+    bench.harm("b", StageName::Direct).await;
+    bench.harm("c", StageName::Direct).await;
+    let second = bench.window(StageName::Direct, Some(first.cursor)).await;
+    assert_eq!(second.window.harm, Judged { passed: 0, failed: 1 });
+}
+
+#[tokio::test]
+async fn a_sample_is_the_same_for_every_try_of_a_window() {
+    let bench = graded(0.3).await;
+    for number in 0..100 {
+        bench.answer(&format!("request-{number}"), StageName::Direct, "At 7.").await;
+    }
+    let first = bench.window(StageName::Direct, None).await;
+    assert!((15..45).contains(&first.window.graded), "{:?}", first.window);
+    let again = bench.window(StageName::Direct, None).await;
+    assert_eq!((again.window.judged, again.window.graded), (first.window.judged, first.window.graded));
+    assert_eq!(first.window.judged.total(), first.window.graded, "what was not looked at has not passed");
+}
+
+#[tokio::test]
+async fn different_questions_are_gathered_once_with_what_was_answered_on_dev() {
+    let bench = Bench::new().await;
+    for id in ["a", "b", "c", "a-again"] {
+        bench.log(id, StageName::Direct, "answered", "serving").await;
+    }
+    bench.log("shadow", StageName::Direct, "answered", "shadow").await;
+    let request = |least, after| GatherRequest {
+        project: "p".to_owned(),
+        version: version().digest(),
+        since: unix_now() - 60.0,
+        after,
+        least,
+    };
+    let few = bench.activities.gather_lines(&request(5, 0)).await.unwrap();
+    assert_eq!((few.questions, &few.served, few.until), (4, &None, 4));
+    let enough = bench.activities.gather_lines(&request(4, 0)).await.unwrap();
+    assert_eq!(enough.dev_answers, None, "nobody has measured it on dev");
+    let lines = bench.activities.store.get_bytes(&enough.served.clone().unwrap()).await.unwrap();
+    let lines = String::from_utf8(lines.to_vec()).unwrap();
+    assert_eq!(lines.lines().count(), 4);
+    assert!(
+        lines.contains("What of a is there to say?") && lines.contains("\"answer\":\"Nothing.\""),
+        "{lines}"
+    );
+    assert_eq!(
+        bench.activities.gather_lines(&request(4, 0)).await.unwrap(),
+        enough,
+        "the same rows, the same lines"
+    );
+    assert_eq!(bench.activities.gather_lines(&request(1, 4)).await.unwrap().questions, 0);
+}
+
+/// The system behind a server.
+fn remote(url: String) -> SystemVersion {
+    let endpoint = EndpointSpec { url, model: "big".to_owned(), api_key: None, price: None, limits: None };
+    let binding = EndpointBinding { id: ModelId::new("big"), endpoint };
+    SystemVersion { model: binding.into(), ..version() }
+}
+
+async fn presence(bench: &Bench, version: &SystemVersion) -> Presence {
+    bench.activities.release("p", version, "by hand", 1.0).await.unwrap();
+    let request = ModelsRequest { project: "p".to_owned(), versions: vec![version.digest()] };
+    bench.activities.look_for_models(&request).await.unwrap().models.remove(0).presence
+}
+
+#[tokio::test]
+async fn a_model_is_gone_when_its_server_lists_others_or_says_so() {
+    let bench = Bench::new().await;
+    assert_eq!(presence(&bench, &version()).await, Presence::There, "weights are ours");
+    let listing = TestServer::start(|_, _| Answer::models(&["big", "small"]));
+    assert_eq!(presence(&bench, &remote(listing.url())).await, Presence::There);
+    let without = TestServer::start(|_, _| Answer::models(&["small"]));
+    let Presence::Gone { why } = presence(&bench, &remote(without.url())).await else {
+        panic!("it is not there")
+    };
+    assert!(why.ends_with("lists 1 others"), "{why}");
+    let silent = TestServer::start(|_, _| Answer::error(404, "no such path"));
+    assert_eq!(
+        presence(&bench, &remote(silent.url())).await,
+        Presence::Unknown,
+        "chats may still be answered"
+    );
+}
+
+#[tokio::test]
+async fn a_model_whose_last_answers_were_not_found_is_gone() {
+    let bench = Bench::new().await;
+    let silent = TestServer::start(|_, _| Answer::error(401, "a key is needed"));
+    let version = remote(silent.url());
+    let problem = "the endpoint could not answer: big gave no answer: status 404: the model does not exist";
+    for (number, expected) in [(1, Presence::Unknown), (2, Presence::Unknown)] {
+        bench.fail(&format!("f{number}"), &version, problem).await;
+        assert_eq!(presence(&bench, &version).await, expected, "{number}");
+    }
+    bench.fail("f3", &version, problem).await;
+    assert!(matches!(presence(&bench, &version).await, Presence::Gone { .. }));
+    bench.fail("f4", &version, "the endpoint could not answer: status 500").await;
+    assert_eq!(presence(&bench, &version).await, Presence::Unknown);
+}
+
 fn applied(revision: u64) -> ApplyRequest {
     let serving = version().digest();
     let decision = RolloutDecision {
@@ -213,6 +407,9 @@ fn applied(revision: u64) -> ApplyRequest {
         nonce: String::new(),
         window: None,
         joined: 0,
+        preferences: Vec::new(),
+        drift: None,
+        requalification: None,
         runs: Vec::new(),
         decisions: vec![decision],
         problem: None,
@@ -289,6 +486,12 @@ async fn failures_come_home_once_and_edits_become_preferences() {
     };
     let found = bench.activities.bring_home(&request).await.unwrap();
     assert_eq!((found.items, found.unanswered, found.pairs), (2, 1, 2));
+    let pairs = bench.activities.store.get_bytes(&found.preferences.clone().unwrap()).await.unwrap();
+    let pairs: Vec<serde_json::Value> =
+        pairs.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    assert_eq!((&pairs[0]["chosen"], &pairs[0]["rejected"]), (&json!("In the yard."), &json!("Nothing.")));
+    assert_eq!((&pairs[0]["origin"], &pairs[0]["digest"]), (&json!("draft-bicycles"), &json!("sha256:0")));
+    assert_eq!((&pairs[1]["origin"], &pairs[1]["version"]), (&json!("payroll"), &json!(version().digest())));
     assert_eq!((&found.start, found.joined.iter().map(|joined| joined.count).sum::<u32>()), (&version(), 2));
     assert_eq!(
         bench.activities.bring_home(&request).await.unwrap(),

@@ -50,10 +50,7 @@ pub(super) async fn check(
 }
 
 fn check_name(model: &ModelId, name: &str, known: Vec<String>) -> Result<(), ScopeError> {
-    // Ollama lists `name:latest` for what is asked for as `name`.
-    let is_meant =
-        |listed: &String| listed.strip_suffix(":latest").unwrap_or(listed) == name || listed == name;
-    if known.is_empty() || known.iter().any(is_meant) {
+    if is_listed(name, &known) {
         return Ok(());
     }
     let mut shown: Vec<String> = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
@@ -61,6 +58,14 @@ fn check_name(model: &ModelId, name: &str, known: Vec<String>) -> Result<(), Sco
         shown.push(format!("and {} more", known.len() - SHOWN));
     }
     Err(ScopeError::EndpointModel { model: model.clone(), name: name.to_owned(), known: shown.join(", ") })
+}
+
+/// Whether a server that lists these models has the one that is asked for. One that lists none is taken at its word.
+pub(crate) fn is_listed(name: &str, known: &[String]) -> bool {
+    // Ollama lists `name:latest` for what is asked for as `name`.
+    let is_meant =
+        |listed: &String| listed.strip_suffix(":latest").unwrap_or(listed) == name || listed == name;
+    known.is_empty() || known.iter().any(is_meant)
 }
 
 /// The endpoint as jobs need it: they run in folders of their own, where a relative path means another file.

@@ -25,6 +25,16 @@ pub(super) struct FeedbackBody {
     correction: Option<String>,
     #[serde(default)]
     note: Option<String>,
+    /// Whether the answer does harm.
+    #[serde(default)]
+    harmful: Option<bool>,
+}
+
+impl FeedbackBody {
+    fn is_empty(&self) -> bool {
+        let says = [self.correction.is_some(), self.note.is_some(), self.harmful.is_some()];
+        self.thumb.is_none() && says == [false; 3]
+    }
 }
 
 /// Keeps it.
@@ -33,8 +43,9 @@ pub(super) async fn give(
     ApiCaller(caller): ApiCaller,
     Json(body): Json<FeedbackBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    if body.thumb.is_none() && body.correction.is_none() && body.note.is_none() {
-        return Err(ApiError::bad_request("say at least one of `thumb`, `correction` and `note`"));
+    if body.is_empty() {
+        let expected = "say at least one of `thumb`, `correction`, `note` and `harmful`";
+        return Err(ApiError::bad_request(expected));
     }
     let shared = &gateway.shared;
     let asked = shared.store.asked(&shared.settings.project, &body.request).await?;
@@ -53,6 +64,7 @@ pub(super) async fn give(
         thumb: body.thumb.map(|thumb| thumb.name().to_owned()),
         correction: redacted(body.correction),
         note: redacted(body.note),
+        harmful: body.harmful,
     };
     shared.writer.feedback(row).await?;
     Ok((StatusCode::CREATED, Json(json!({"status": "kept"}))))

@@ -133,6 +133,7 @@ mod tests {
             judged,
             needed: 30,
             verdict: Verdict::Inconclusive,
+            harm: None,
         });
         let view = RolloutView {
             project: "p".to_owned(),
@@ -145,6 +146,9 @@ mod tests {
             nonce: "n".to_owned(),
             window: None,
             joined: 0,
+            preferences: Vec::new(),
+            drift: None,
+            requalification: None,
             runs: Vec::new(),
             decisions: Vec::new(),
             problem: None,

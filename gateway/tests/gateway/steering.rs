@@ -33,6 +33,7 @@ fn view() -> RolloutView {
         judged: Judged { passed: 20, failed: 1 },
         needed: 30,
         verdict: Verdict::Inconclusive,
+        harm: None,
     };
     RolloutView {
         project: PROJECT.to_owned(),
@@ -45,6 +46,9 @@ fn view() -> RolloutView {
         nonce: "moment-3".to_owned(),
         window: None,
         joined: 0,
+        preferences: Vec::new(),
+        drift: None,
+        requalification: None,
         runs: Vec::new(),
         decisions: Vec::new(),
         problem: None,

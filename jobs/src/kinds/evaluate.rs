@@ -2,6 +2,7 @@
 
 use empiric_schema::data::Item;
 use empiric_schema::job::{EvaluateParams, EvaluationSummary, Findings, ItemResult, RESULTS_FILE};
+use empiric_schema::version::SystemVersion;
 
 use super::context::{Context, Done, json_lines, select, summarise};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
@@ -26,11 +27,16 @@ pub(crate) fn run(context: Context<'_>, params: &EvaluateParams) -> Result<Done,
     let grader = Grader::new(params.assertions.clone(), params.labels.clone())?;
     items.iter().try_for_each(|item| grader.check_item(item))?;
     let answerer = Answerer::load_cached(params.version.clone(), &context.file.inputs, context.models)?;
-    let declining = Declining::of(&all, &params.version);
+    let declining = Declining::of(&all, says(&params.version));
     let mut run = Run::new(context, params, &items, (&grader, declining), &mut progress);
     let questions: Vec<Question<'_>> = items.iter().map(|item| Question::from(*item)).collect();
     let flow = answerer.answer_each(&questions, params.batch as usize, &mut run)?;
     run.finish(flow)
+}
+
+/// What a version says where it finds too little.
+fn says(version: &SystemVersion) -> Option<&str> {
+    Some(version.retrieval.as_ref()?.abstain.as_ref()?.say.as_str())
 }
 
 /// The state of an evaluation while answers come in.

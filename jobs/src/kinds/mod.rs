@@ -5,6 +5,7 @@
 pub mod baseline;
 pub mod cluster;
 mod context;
+pub mod drift;
 pub mod embed;
 pub mod evaluate;
 pub mod examples;

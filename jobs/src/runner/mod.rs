@@ -19,6 +19,8 @@ mod baseline_tests;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
+mod drift_tests;
+#[cfg(test)]
 mod embed_tests;
 #[cfg(test)]
 mod examples_tests;

@@ -11,7 +11,8 @@ use super::kept::{Kept, Use};
 use super::{inputs, lifeline, signals};
 use crate::error::JobError;
 use crate::kinds::{
-    Context, Done, baseline, cluster, embed, evaluate, examples, index, probe, reflect, score, train_sft,
+    Context, Done, baseline, cluster, drift, embed, evaluate, examples, index, probe, reflect, score,
+    train_sft,
 };
 use crate::meter::Meter;
 
@@ -58,6 +59,7 @@ fn execute(folder: &Path, meter: &Meter, kept: &mut Kept) -> Result<Done, JobErr
         JobKind::Examples(params) => examples::run(context, params),
         JobKind::Reflect(params) => reflect::run(context, params),
         JobKind::Baseline(params) => baseline::run(context, params),
+        JobKind::Drift(params) => drift::run(context, params),
         JobKind::Command { .. } => {
             let reason = "a job of kind `command` is its own program: the dispatcher starts it directly";
             Err(JobError::Parameters(reason.to_owned()))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{ArtifactRef, Digest};
 use crate::id::RunId;
+use crate::rollout::PreferencePairs;
 use crate::spec::ProjectSpec;
 use crate::version::SystemVersion;
 
@@ -32,6 +33,9 @@ pub struct LifecycleInput {
     /// Who started it, where that was a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// Pairs of a better and a worse answer from production.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferences: Vec<PreferencePairs>,
 }
 
 /// Items that came home from production.

@@ -21,8 +21,9 @@ pub use lifecycle::{EarlierLook, JoinedItems, JoinedSplit, LifecycleInput, RunOp
 pub use people::{GivenAnswer, GivenRemark, LONGEST_NOTE};
 pub use record::{JobRow, Record, RecordBatch, Recorder, WriteRecords};
 pub use rollout::{
-    ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GivenDemotion,
-    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, Offered, ReleaseClaim,
-    ReleaseOffer, Rollouts, SignOffer, SignedClaim, SignedOffer,
+    ApplyExposure, ApplyRequest, CollectFailures, CollectRequest, Collected, Cursor, GatherRequest,
+    GatherServed, Gathered, GivenDemotion, GivenRequalification, LookForModels, ModelsFound, ModelsRequest,
+    NotifyPeople, NotifyRequest, ObserveRequest, ObserveWindow, Observed, Offered, Presence, ReleaseClaim,
+    ReleaseOffer, Rollouts, ServedModel, SignOffer, SignedClaim, SignedOffer,
 };
 pub use scope::{Freeze, FreezeRequest, Frozen, FrozenSplit, Scope};

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use temporalio_macros::activity_definitions;
 
 pub use self::rollouts::{
-    Apply as ApplyExposure, Collect as CollectFailures, Notify as NotifyPeople, Observe as ObserveWindow,
-    Offer as SignOffer,
+    Apply as ApplyExposure, Collect as CollectFailures, Gather as GatherServed, Models as LookForModels,
+    Notify as NotifyPeople, Observe as ObserveWindow, Offer as SignOffer,
 };
 use super::lifecycle::{EarlierLook, JoinedItems};
 use super::scope::Frozen;
 use crate::artifact::{ArtifactRef, Digest};
 use crate::exposure::Exposure;
-use crate::id::RunId;
+use crate::id::{ModelId, RunId};
 use crate::rollout::{RolloutDecision, RolloutView, Rung, Window};
-use crate::spec::StageName;
+use crate::spec::{GradersSpec, StageName};
 use crate::version::SystemVersion;
 
 /// Control activities of a rollout.
@@ -38,6 +38,18 @@ impl Rollouts {
     /// Tells people through the webhook of the spec.
     #[activity(name = "rollout.notify")]
     pub fn notify(request: NotifyRequest) -> Result<(), Infallible> {
+        unimplemented!()
+    }
+
+    /// Gathers questions and answers of production for a look at drift. Safe to run twice.
+    #[activity(name = "rollout.gather")]
+    pub fn gather(request: GatherRequest) -> Result<Gathered, Infallible> {
+        unimplemented!()
+    }
+
+    /// Looks whether the models of versions are still there. Safe to run twice.
+    #[activity(name = "rollout.models")]
+    pub fn models(request: ModelsRequest) -> Result<ModelsFound, Infallible> {
         unimplemented!()
     }
 
@@ -91,6 +103,15 @@ mod messages {
         pub enough: u64,
         /// The promise: the wait ends when more than this share of the window failed.
         pub max_failure_rate: f64,
+        /// The promise about harm, where the spec makes one: the wait ends when more than this share did harm.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_harm_rate: Option<f64>,
+        /// Checks of a sample of the answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub graders: Option<GradersSpec>,
+        /// The labels of a classification task; empty otherwise.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub labels: Vec<String>,
     }
 
     /// A window.
@@ -120,6 +141,90 @@ mod messages {
         pub project: String,
         /// What happened.
         pub decision: RolloutDecision,
+    }
+
+    /// What to gather.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct GatherRequest {
+        /// Name of the project.
+        pub project: String,
+        /// The version that answered.
+        pub version: Digest,
+        /// Only what was asked after this, in Unix seconds.
+        pub since: f64,
+        /// Last sequence of the request log that was looked at before.
+        pub after: i64,
+        /// Different questions that are enough.
+        pub least: u32,
+    }
+
+    /// What was gathered.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct Gathered {
+        /// Different questions.
+        pub questions: u32,
+        /// JSONL of them with answers ([`crate::job::ServedLine`]), where they are enough.
+        pub served: Option<ArtifactRef>,
+        /// JSONL of what the version answered on dev ([`crate::job::TextLine`]), where that is known.
+        pub dev_answers: Option<ArtifactRef>,
+        /// Last sequence of the request log that was seen.
+        pub until: i64,
+    }
+
+    /// Whose models to look for.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct ModelsRequest {
+        /// Name of the project.
+        pub project: String,
+        /// Versions that are served, or would be after a step back.
+        pub versions: Vec<Digest>,
+    }
+
+    /// The models of versions.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct ModelsFound {
+        /// One for each version that is known.
+        pub models: Vec<ServedModel>,
+        /// Looks that the runs of the project took at locked test splits.
+        pub earlier_looks: Vec<EarlierLook>,
+    }
+
+    /// The model of a version.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub struct ServedModel {
+        /// The version.
+        pub version: Digest,
+        /// Its model.
+        pub model: ModelId,
+        /// Whether it is there.
+        pub presence: Presence,
+    }
+
+    /// Whether a model is there.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum Presence {
+        /// It is: its server lists it, or its weights are ours.
+        There,
+        /// It is not.
+        Gone {
+            /// What shows it.
+            why: String,
+        },
+        /// Its server does not say.
+        Unknown,
+    }
+
+    /// A person's yes or no to a run that looks for a version with another model. It exposes nothing, so that a name
+    /// is enough.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct GivenRequalification {
+        /// Who says so; not empty.
+        pub by: String,
+        /// The reason; may be empty.
+        pub note: String,
+        /// Yes or no.
+        pub approved: bool,
     }
 
     /// Whose failures to bring home.

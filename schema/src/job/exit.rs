@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::drift::DriftSummary;
 use super::evaluate::EvaluationSummary;
 use super::reflect::Proposal;
 use super::train::TrainingSummary;
@@ -172,6 +173,9 @@ pub struct Findings {
     /// What a reflection proposed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proposals: Vec<Proposal>,
+    /// How production differs from the dev split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSummary>,
     /// Counts and rates of other kinds by name, such as `chunks` or `examples`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,

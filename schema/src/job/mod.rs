@@ -15,6 +15,9 @@ use crate::version::AnsweringModel;
 
 pub use baseline::{BaselineMethod, BaselineParams};
 pub use cluster::{CLUSTERS_FILE, ClusterParams};
+pub use drift::{
+    AnswerShift, AnswerTrait, DriftParams, DriftSummary, FAR_QUESTIONS_FILE, FarQuestion, ServedLine,
+};
 pub use embed::{EmbedParams, EncoderFiles, TextLine, VECTORS_FILE};
 pub use evaluate::{
     EvaluateParams, EvaluationSummary, ItemResult, RESULTS_FILE, RetrievalSummary, ShownPassage, ToolCall,
@@ -33,6 +36,7 @@ pub use train::{
 
 mod baseline;
 mod cluster;
+mod drift;
 mod embed;
 mod evaluate;
 mod examples;
@@ -85,6 +89,8 @@ pub enum JobKind {
     Reflect(Box<ReflectParams>),
     /// A classic supervised model answers items.
     Baseline(Box<BaselineParams>),
+    /// Questions and answers of production are compared with those of the dev split.
+    Drift(Box<DriftParams>),
     /// A user's own program under the same contract.
     Command {
         /// Program and arguments; never a shell.
@@ -106,6 +112,7 @@ impl JobKind {
             Self::Examples(_) => "examples",
             Self::Reflect(_) => "reflect",
             Self::Baseline(_) => "baseline",
+            Self::Drift(_) => "drift",
             Self::Command { .. } => "command",
         }
     }
@@ -123,6 +130,7 @@ impl JobKind {
             Self::Examples(_) => &[examples::TRAIN_CHATS_FILE, examples::DEV_CHATS_FILE],
             Self::Reflect(_) => &[reflect::PROPOSALS_FILE],
             Self::Baseline(params) => params.outputs(),
+            Self::Drift(_) => &[FAR_QUESTIONS_FILE],
             Self::Command { .. } => &[],
         }
     }
@@ -134,6 +142,7 @@ impl JobKind {
             Self::Evaluate(params) => params.version.model.artifacts(),
             Self::Score(params) => params.version.model.artifacts(),
             Self::Embed(params) => params.encoder.artifacts(),
+            Self::Drift(params) => params.encoder.artifacts(),
             // Other models would take the place of the version's, and their keys are not a runner's to know.
             Self::Probe(params) if params.models.is_empty() => params.version.model.artifacts(),
             Self::Probe(_)
@@ -186,6 +195,7 @@ impl JobSpec {
             JobKind::Examples(params) => params.artifacts(),
             JobKind::Reflect(params) => params.artifacts(),
             JobKind::Baseline(params) => params.artifacts(),
+            JobKind::Drift(params) => params.artifacts(),
             JobKind::Command { .. } => Vec::new(),
         }
     }

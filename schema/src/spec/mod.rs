@@ -6,6 +6,7 @@
 //! say is in `validate`. Nothing here opens a file: whether a source exists is the scope stage's
 //! question.
 
+mod date;
 mod diagnostic;
 mod foreign;
 mod loop_rules;
@@ -15,6 +16,7 @@ mod people;
 mod project;
 mod quantity;
 mod raw;
+mod raw_monitor;
 mod reader;
 mod rollout;
 mod shape;
@@ -22,6 +24,7 @@ mod technique;
 mod tree;
 mod validate;
 
+pub use date::{CalendarDate, DateError};
 pub(crate) use diagnostic::Problem;
 pub use diagnostic::{Diagnostic, Diagnostics, ErrorCode, Excerpt, Position};
 pub use foreign::read_yaml;
@@ -36,7 +39,10 @@ pub use model::{
 pub use parse::LARGEST_SPEC;
 pub use people::{Approval, PeopleSpec};
 pub use project::{Bound, Criterion, DataSpec, Metric, ProjectSpec, ScopeSpec, Task};
-pub use rollout::{Approve, Approver, DeploySpec, Feedback, MonitorSpec, OnTimeout, StageName, StageSpec};
+pub use rollout::{
+    Approve, Approver, DeploySpec, DriftSpec, Feedback, GradersSpec, MonitorSpec, OnTimeout, RequalifyBy,
+    RequalifySpec, StageName, StageSpec,
+};
 pub use shape::json_schema;
 pub use technique::Technique;
 pub use validate::is_project_name;

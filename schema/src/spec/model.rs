@@ -5,6 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::date::CalendarDate;
 use crate::id::ModelId;
 use crate::source::SourceRef;
 
@@ -17,6 +18,9 @@ pub struct ModelSpec {
     pub origin: ModelOrigin,
     /// Number of parameters, for plans and reports.
     pub parameters: Option<u64>,
+    /// The day on which its server takes it away. It says nothing about answers, so that it is no part of a version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown_date: Option<CalendarDate>,
 }
 
 impl ModelSpec {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::loop_rules::ClusterBy;
 use super::people::Approval;
 use super::project::Metric;
+use super::raw_monitor::RawMonitor;
 use super::rollout::{Approve, Approver, OnTimeout, StageName};
 use super::technique::Technique;
 
@@ -167,6 +168,9 @@ pub(super) struct RawModel {
     /// Number of parameters.
     #[schemars(example = "135M")]
     pub(super) parameters: Option<Text>,
+    /// The day on which the endpoint takes the model away.
+    #[schemars(example = "2027-03-31")]
+    pub(super) shutdown_date: Option<Text>,
 }
 
 /// Dollars per million tokens.
@@ -437,35 +441,4 @@ pub(super) struct RawStage {
     /// Percent of the traffic, step by step, rising to 100.
     #[schemars(example = [5, 50, 100], inner(range(min = 1, max = 100)))]
     pub(super) traffic: Option<Vec<Option<u8>>>,
-}
-
-/// What is watched after deployment.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawMonitor {
-    /// Time over which failures are counted.
-    #[schemars(example = "10m", extend("default" = "10m"))]
-    pub(super) window: Option<Text>,
-    /// Share of the judged answers that may fail: a version that is shown to exceed it is taken back.
-    #[schemars(range(min = 0.0, max = 1.0), extend("default" = 0.25))]
-    pub(super) max_failure_rate: Option<f64>,
-    /// Whether failures in production join dev and train.
-    #[schemars(extend("default" = false))]
-    pub(super) feedback: Option<bool>,
-    /// Time that 95 of 100 answers may take before people are told.
-    #[schemars(example = "3s")]
-    pub(super) max_latency: Option<Text>,
-    /// Share of the answers that may read like a refusal before people are told.
-    #[schemars(range(min = 0.0, max = 1.0), example = 0.1)]
-    pub(super) max_refusal_rate: Option<f64>,
-    /// Dollars that an answer may cost on average before people are told.
-    #[schemars(range(min = 0.0), example = 0.002)]
-    pub(super) max_usd_per_answer: Option<f64>,
-    /// Address that is told of demotions, questions and alerts: https, or this machine.
-    #[schemars(example = "https://hooks.example.com/empiric")]
-    pub(super) alert: Option<String>,
-    /// Failures from production with a right answer that open a run although nothing was demoted. Default: only a
-    /// demotion opens one.
-    #[schemars(range(min = 1), example = 20)]
-    pub(super) open_after: Option<u32>,
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::grade::OnlineAssertion;
+
 /// The stages in the order of exposure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploySpec {
@@ -101,6 +103,57 @@ pub enum OnTimeout {
     Reject,
 }
 
+/// Checks of answers in production.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradersSpec {
+    /// Share of the answers that are checked, in `(0, 1]`. Default: 1.
+    pub sample: f64,
+    /// All must hold for an answer to pass. At least one.
+    pub assertions: Vec<OnlineAssertion>,
+}
+
+/// Looks at whether questions and answers are still like those of dev.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftSpec {
+    /// Seconds between two looks. Default: an hour.
+    pub every_seconds: f64,
+    /// Different questions that a look needs. Default: 50.
+    pub min_questions: u32,
+}
+
+/// What happens when a model that is served will be gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequalifySpec {
+    /// Seconds before its `shutdown_date`. Default: 30 days.
+    pub lead_seconds: f64,
+    /// Who begins the run that looks for another. Default: a person.
+    pub by: RequalifyBy,
+}
+
+impl Default for RequalifySpec {
+    fn default() -> Self {
+        Self { lead_seconds: 30.0 * 86_400.0, by: RequalifyBy::default() }
+    }
+}
+
+impl RequalifySpec {
+    /// Whether nothing is said otherwise. Then it is left out, so that older histories and digests stay as they are.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Who begins a run that looks for a version with another model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequalifyBy {
+    /// A person is asked.
+    #[default]
+    Person,
+    /// It begins by itself.
+    Run,
+}
+
 /// What is watched after deployment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorSpec {
@@ -125,6 +178,15 @@ pub struct MonitorSpec {
     /// Failures from production with a right answer that open a run although nothing was demoted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_after: Option<u32>,
+    /// Checks of a sample of the answers, beside what people say of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graders: Option<GradersSpec>,
+    /// Looks at drift; none where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftSpec>,
+    /// What happens when a model that is served will be gone.
+    #[serde(default, skip_serializing_if = "RequalifySpec::is_default")]
+    pub requalify: RequalifySpec,
 }
 
 impl Default for MonitorSpec {
@@ -138,6 +200,9 @@ impl Default for MonitorSpec {
             max_usd_per_answer: None,
             alert: None,
             open_after: None,
+            graders: None,
+            drift: None,
+            requalify: RequalifySpec::default(),
         }
     }
 }

@@ -41,6 +41,7 @@ pub fn print(frozen: &str) -> Result<(), String> {
         diagnosis: &[],
         tried: &[],
         most: CANDIDATES,
+        pairs: 0,
     };
     line("the system as it is", &frozen.system)?;
     let Plan::Race(candidates) = plan(Technique::Prompt, &setting, &Built::new()) else {

@@ -81,6 +81,7 @@ pub fn input(project: &Project, order: &[Technique], alpha: f64) -> LifecycleInp
         joined: Vec::new(),
         start: None,
         by: None,
+        preferences: Vec::new(),
     }
 }
 

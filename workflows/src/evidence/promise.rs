@@ -56,6 +56,16 @@ impl PromiseStream {
         }
     }
 
+    /// Failures that were none after all: they were passes. From which window they came is not kept, so that later
+    /// beginnings may lose one too many, which errs on the side of silence.
+    pub fn overturn(&mut self, count: u64) {
+        for beginning in &mut self.beginnings {
+            let wrong = count.min(beginning.failed);
+            beginning.failed -= wrong;
+            beginning.passed += wrong;
+        }
+    }
+
     /// Judged answers since the start, as far as they are counted.
     pub fn trials(&self) -> u64 {
         self.beginnings.first().map_or(0, Beginning::trials)
@@ -185,6 +195,17 @@ mod tests {
         assert_eq!(log_e_below(0, 99, 0.0), 0.0);
         assert_eq!(log_e_above(99, 0, 1.0), 0.0);
         assert_eq!(log_e_below(99, 0, 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn what_was_no_failure_counts_as_a_pass() {
+        let mut stream = stream(&[(6, 0), (2, 2)]);
+        assert_eq!(stream.verdict(0.25, Alpha::FIVE_PERCENT), Verdict::Fail);
+        stream.overturn(6);
+        assert_eq!((stream.failed(), stream.trials()), (2, 10));
+        assert_eq!(stream.verdict(0.25, Alpha::FIVE_PERCENT), Verdict::Inconclusive);
+        stream.overturn(6);
+        assert_eq!((stream.failed(), stream.trials()), (0, 10), "there is nothing more to overturn");
     }
 
     fn stream(windows: &[(u64, u64)]) -> PromiseStream {

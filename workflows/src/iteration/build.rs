@@ -32,6 +32,8 @@ impl Work<'_> {
             diagnosis: &self.input.diagnosis,
             tried: &self.input.tried,
             most: self.input.spec.improve.candidates as usize,
+            // No technique that builds anything learns from pairs.
+            pairs: 0,
         }
     }
 

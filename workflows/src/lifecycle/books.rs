@@ -62,6 +62,8 @@ pub(super) struct Books {
     clusters: Option<ArtifactRef>,
     /// Positions of dev items that the last diagnosis found suspect.
     suspects: Vec<u32>,
+    /// Pairs of a better and a worse answer from production.
+    pairs: u32,
     /// Failures that the last diagnosis put down to anything.
     probed: usize,
     /// Positions of suspect items that a person has found right.
@@ -90,6 +92,7 @@ impl Books {
             chunks: None,
             clusters: None,
             suspects: Vec::new(),
+            pairs: input.preferences.iter().map(|pairs| pairs.count).sum(),
             probed: 0,
             vouched: Vec::new(),
             is_cut_short: false,

@@ -7,16 +7,19 @@ use empiric_schema::contract::{Collected, GivenDemotion, JoinedItems, Observed, 
 use empiric_schema::evidence::Verdict;
 use empiric_schema::id::RunId;
 use empiric_schema::rollout::{
-    Judged, MOST_DECISIONS, PromotionQuestion, RolloutAct, RolloutDecision, Window,
+    Judged, MOST_DECISIONS, PreferencePairs, PromotionQuestion, RolloutAct, RolloutDecision, Window,
 };
 use serde::{Deserialize, Serialize};
 
+use super::drift::DriftWatch;
 use super::orders::{self, Approved, OrderError};
+use super::retirement::{ModelWatch, Requalification};
 use super::rules::Rules;
 use super::state::{RolloutState, Subject};
 use super::step::{Move, rollout_step};
 use super::watch::alerts;
 
+mod errands;
 mod offer;
 mod view;
 
@@ -55,6 +58,16 @@ pub struct Books {
     /// Failures that were judged since the last homecoming.
     waiting: u64,
     alerted: BTreeSet<String>,
+    /// Pairs of a better and a worse answer, by version.
+    #[serde(default)]
+    preferences: Vec<PreferencePairs>,
+    #[serde(default)]
+    pub(super) drift: DriftWatch,
+    #[serde(default)]
+    pub(super) models: ModelWatch,
+    /// Runs that are to look for versions without some models.
+    #[serde(default)]
+    requalifications: VecDeque<Requalification>,
     problem: Option<String>,
     /// What a run offers and what has not begun yet: the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -261,6 +274,7 @@ impl Books {
         now: f64,
     ) {
         self.joined.extend(found.joined.iter().cloned());
+        self.preferences = self.preferences_with(home, found);
         let why = format!("{}: {}", home.why, told(found, run.as_ref()));
         let act = if run.is_some() { RolloutAct::Opened } else { RolloutAct::Alerted };
         self.runs.extend(run);
@@ -289,7 +303,7 @@ impl Books {
 
     /// Whether nothing is to be done.
     pub(super) fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.homecomings.is_empty()
+        self.tasks.is_empty() && self.homecomings.is_empty() && self.requalifications.is_empty()
     }
 
     /// What came home before.

@@ -31,12 +31,8 @@ pub(super) struct Home {
     pub(super) outcome: Result<(Collected, Option<RunId>), String>,
 }
 
-/// Does everything that is waiting, in order; gives a homecoming, which takes long, to be done beside.
-pub(super) async fn work_off(
-    ctx: &WorkflowContext<Rollout>,
-    rules: &Rules,
-    may_bring_home: bool,
-) -> Option<Homecoming> {
+/// Does everything that is waiting, in order.
+pub(super) async fn work_off(ctx: &WorkflowContext<Rollout>, rules: &Rules) {
     while let Some(task) = ctx.state_mut(|state| state.books.tasks.pop_front()) {
         match task {
             Task::Apply(why) => apply(ctx, rules, &why).await,
@@ -44,7 +40,6 @@ pub(super) async fn work_off(
             Task::Notify(decision) => notify(ctx, rules, *decision).await,
         }
     }
-    if may_bring_home { ctx.state_mut(|state| state.books.homecomings.pop_front()) } else { None }
 }
 
 /// Writes what is served, where that has changed, and how the rollout stands.
@@ -132,6 +127,9 @@ fn observation(state: &Rollout) -> Option<ObserveRequest> {
         window_seconds: rules.monitor.window_seconds,
         enough: needed.saturating_sub(subject.judged.total()),
         max_failure_rate: rules.monitor.max_failure_rate,
+        max_harm_rate: rules.max_harm_rate,
+        graders: rules.monitor.graders.clone(),
+        labels: if rules.monitor.graders.is_some() { rules.labels.clone() } else { Vec::new() },
     })
 }
 
@@ -161,7 +159,7 @@ async fn collect_and_open(
     if found.items < home.least {
         return Ok((found, None));
     }
-    let run = open(ctx, &input, &found, joined).await?;
+    let run = open(ctx, &input, (home, &found), joined).await?;
     Ok((found, Some(run)))
 }
 
@@ -172,7 +170,7 @@ fn serving(state: &Rollout) -> Option<Digest> {
 }
 
 /// The data as it is now, so that what comes home is held against all of it.
-async fn freeze(ctx: &WorkflowContext<Rollout>, input: &RolloutInput) -> Result<Frozen, Halt> {
+pub(super) async fn freeze(ctx: &WorkflowContext<Rollout>, input: &RolloutInput) -> Result<Frozen, Halt> {
     let request = FreezeRequest {
         run: RunId::new(RolloutInput::workflow_id(&input.spec.name)),
         project_dir: input.project_dir.clone(),
@@ -188,10 +186,11 @@ async fn freeze(ctx: &WorkflowContext<Rollout>, input: &RolloutInput) -> Result<
 async fn open(
     ctx: &WorkflowContext<Rollout>,
     input: &RolloutInput,
-    found: &Collected,
+    (home, found): (&Homecoming, &Collected),
     joined: Vec<JoinedItems>,
 ) -> Result<RunId, Halt> {
     let run = run_id(&input.spec, ctx.state(|state| state.books.state.revision));
+    let preferences = ctx.state(|state| state.books.preferences_with(home, found));
     let lifecycle = LifecycleInput {
         run: run.clone(),
         project_dir: input.project_dir.clone(),
@@ -201,6 +200,7 @@ async fn open(
         joined: joined.into_iter().chain(found.joined.iter().cloned()).collect(),
         start: Some(found.start.clone()),
         by: None,
+        preferences,
     };
     let options = ChildWorkflowOptions::builder()
         .workflow_id(run.as_str().to_owned())
@@ -215,7 +215,7 @@ fn run_id(spec: &ProjectSpec, revision: u64) -> RunId {
     RunId::new(format!("{}-{}-r{revision}", spec.name, &spec.digest().short()[..6]))
 }
 
-fn words(halt: &Halt) -> String {
+pub(super) fn words(halt: &Halt) -> String {
     match halt {
         Halt::Problem(problem) => problem.clone(),
         Halt::Cancelled => "it was cancelled".to_owned(),

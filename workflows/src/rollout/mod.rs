@@ -6,9 +6,12 @@
 
 mod approval;
 mod books;
+mod drift;
 mod effects;
+mod errands;
 mod exposed;
 mod orders;
+mod retirement;
 mod rules;
 #[expect(missing_docs, reason = "of constants that the workflow macros make")]
 mod shell;

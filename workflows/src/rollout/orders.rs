@@ -83,6 +83,9 @@ pub enum OrderError {
     /// Something has changed since.
     #[error("something has changed since: look again")]
     Stale,
+    /// No question about a model is open.
+    #[error("nobody is asked about a model: none that is served is known to go")]
+    NoModelGoes,
     /// A yes in a no, or the other way round.
     #[error("the claim says {said}, and the order is the other")]
     Contrary {
@@ -226,7 +229,7 @@ fn says(claim: &ReleaseClaim, approved: bool) -> Result<(), OrderError> {
     }
 }
 
-fn named(by: &str, note: &str) -> Result<(), OrderError> {
+pub(super) fn named(by: &str, note: &str) -> Result<(), OrderError> {
     if by.trim().is_empty() {
         return Err(OrderError::Nameless);
     }

@@ -1,9 +1,16 @@
 //! The rules of a rollout, as they follow from the spec.
 
+use std::collections::BTreeMap;
+
 use empiric_schema::artifact::Digest;
 use empiric_schema::evidence::Alpha;
+use empiric_schema::id::ModelId;
 use empiric_schema::rollout::Rung;
-use empiric_schema::spec::{Approval, Approver, Feedback, MonitorSpec, ProjectSpec, StageName};
+use empiric_schema::spec::{
+    Approval, Approver, Bound, CalendarDate, Feedback, Metric, MonitorSpec, ProjectSpec, StageName,
+};
+
+use super::retirement;
 
 /// Why a project cannot be rolled out.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -20,6 +27,14 @@ pub struct Rules {
     pub ladder: Vec<(Rung, u32)>,
     /// Watching.
     pub monitor: MonitorSpec,
+    /// Most of the answers that may do harm, where the project promises something about that.
+    pub max_harm_rate: Option<f64>,
+    /// When models are taken away, where that is known.
+    pub shutdowns: BTreeMap<ModelId, CalendarDate>,
+    /// Whether any model is behind a server, which may take it away.
+    pub has_endpoints: bool,
+    /// The labels of a classification task; empty otherwise.
+    pub labels: Vec<String>,
     /// Error probability of each claim about the promise.
     pub alpha: Alpha,
     /// Whether a person lets a version go on.
@@ -45,6 +60,10 @@ impl Rules {
         Ok(Self {
             ladder,
             monitor: spec.monitor.clone().unwrap_or_default(),
+            max_harm_rate: max_harm_rate(spec),
+            shutdowns: retirement::shutdowns(spec),
+            has_endpoints: retirement::has_endpoints(spec),
+            labels: spec.scope.task.labels().to_vec(),
             alpha: Alpha::new(spec.gate.alpha).unwrap_or(Alpha::FIVE_PERCENT),
             asks: spec.people.asks(Approval::Promotion),
             approver: spec.deploy.as_ref().map(|deploy| deploy.approver).unwrap_or_default(),
@@ -97,4 +116,11 @@ impl Rules {
     pub fn brings_home(&self) -> bool {
         self.monitor.feedback == Feedback::Join
     }
+}
+
+/// What was promised about harm before release is promised in production too.
+fn max_harm_rate(spec: &ProjectSpec) -> Option<f64> {
+    let of_harm =
+        spec.scope.success.iter().find(|it| (it.metric, it.bound) == (Metric::HarmRate, Bound::AtMost));
+    of_harm.map(|criterion| criterion.value)
 }

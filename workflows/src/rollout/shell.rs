@@ -1,6 +1,8 @@
 //! The rollout as a workflow: it waits for windows and for people, and does what the books say.
 
-use empiric_schema::contract::{GivenDemotion, Observed, RunOptions, SignedClaim, SignedOffer};
+use empiric_schema::contract::{
+    GivenDemotion, GivenRequalification, Observed, RunOptions, SignedClaim, SignedOffer,
+};
 use empiric_schema::rollout::RolloutView;
 use empiric_schema::spec::ProjectSpec;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -16,6 +18,7 @@ use temporalio_workflow::{
 use super::approval::{self, ClaimError};
 use super::books::{Books, Task};
 use super::effects::{self, Home};
+use super::errands::{self, Done};
 use super::orders::{Approved, OrderError};
 use super::rules::{RolloutError, Rules};
 
@@ -156,6 +159,24 @@ impl Rollout {
         Self::signed(ctx, &signed, |books, rules, now| books.promote(rules, &signed.claim, now)).await
     }
 
+    #[update_validator(requalify)]
+    fn validate_requalify(
+        &self,
+        _ctx: &WorkflowContextView,
+        given: &GivenRequalification,
+    ) -> Result<(), Refusal> {
+        Ok(self.books.check_requalify(given)?)
+    }
+
+    /// A person says whether a run looks for a version with another model.
+    #[update(name = "requalify")]
+    pub async fn requalify(
+        ctx: &mut WorkflowContext<Self>,
+        given: GivenRequalification,
+    ) -> Result<Option<RolloutView>, Refusal> {
+        Self::ordered(ctx, |books, rules, now| books.requalify(rules, &given, now)).await
+    }
+
     #[update_validator(demote)]
     fn validate_demote(&self, _ctx: &WorkflowContextView, given: &GivenDemotion) -> Result<(), Refusal> {
         self.is_fresh(given)?;
@@ -249,7 +270,7 @@ fn known(rules: &Result<Rules, RolloutError>) -> Result<&Rules, Refusal> {
 /// What happens next.
 enum Event {
     Seen(Option<Observed>),
-    Home(Box<Home>),
+    Done(Box<Done>),
 }
 
 /// Watches and obeys until there is so much history that a new execution should go on; gives what it goes on with.
@@ -257,23 +278,26 @@ async fn carry(ctx: &WorkflowContext<Rollout>, rules: &Rules) -> Result<RolloutI
     let longest = ctx.state(|state| state.input.windows_per_execution);
     let mut windows = 0;
     let mut watch: Option<LocalBoxFuture<'_, Option<Observed>>> = None;
-    let mut home: Option<LocalBoxFuture<'_, Home>> = None;
+    let mut errand: Option<LocalBoxFuture<'_, Done>> = None;
     loop {
-        let homecoming = effects::work_off(ctx, rules, home.is_none()).await;
-        if let Some(homecoming) = homecoming {
-            home = Some(Box::pin(effects::bring_home(ctx, homecoming)));
+        effects::work_off(ctx, rules).await;
+        if errand.is_none() {
+            let at = now(ctx);
+            let next = ctx.state_mut(|state| state.books.next_errand(rules, at));
+            errand =
+                next.map(|next| -> LocalBoxFuture<'_, Done> { Box::pin(errands::run(ctx, rules, next)) });
         }
-        let is_between = watch.is_none() && home.is_none() && ctx.state(|state| state.books.is_idle());
+        let is_between = watch.is_none() && errand.is_none() && ctx.state(|state| state.books.is_idle());
         let is_long = windows >= longest || ctx.continue_as_new_suggested();
         // Who is being answered just now shall get the answer from the execution that was asked.
         if is_long && is_between && ctx.all_handlers_finished() {
             return Ok(ctx.state(|state| RolloutInput { books: state.books.clone(), ..state.input.clone() }));
         }
         let seen = watch.get_or_insert_with(|| Box::pin(effects::watch(ctx)));
-        let event = match &mut home {
-            Some(coming) => match select(seen, coming).await {
+        let event = match &mut errand {
+            Some(running) => match select(seen, running).await {
                 Either::Left((seen, _)) => Event::Seen(seen),
-                Either::Right((home, _)) => Event::Home(Box::new(home)),
+                Either::Right((done, _)) => Event::Done(Box::new(done)),
             },
             None => Event::Seen(seen.await),
         };
@@ -286,9 +310,9 @@ async fn carry(ctx: &WorkflowContext<Rollout>, rules: &Rules) -> Result<RolloutI
                 windows += 1;
                 take_window(ctx, rules, seen);
             }
-            Event::Home(done) => {
-                home = None;
-                take_home(ctx, rules, &done);
+            Event::Done(done) => {
+                errand = None;
+                take_done(ctx, rules, &done);
             }
         }
     }
@@ -307,14 +331,14 @@ fn take_window(ctx: &WorkflowContext<Rollout>, rules: &Rules, seen: Option<Obser
     });
 }
 
-fn take_home(ctx: &WorkflowContext<Rollout>, rules: &Rules, home: &Home) {
+fn take_done(ctx: &WorkflowContext<Rollout>, rules: &Rules, done: &Done) {
     let at = now(ctx);
-    ctx.state_mut(|state| match &home.outcome {
-        Ok((found, run)) => {
-            state.books.came_home(rules, &home.homecoming, found, run.clone(), at);
+    ctx.state_mut(|state| {
+        state.books.errand_done(rules, done, at);
+        // A homecoming that failed has always been written once; recorded histories know no more.
+        if !matches!(done, Done::Home(Home { outcome: Err(_), .. })) {
             state.books.tasks.push_back(Task::Show);
         }
-        Err(problem) => state.books.stayed_out(rules, &home.homecoming, problem, at),
     });
 }
 

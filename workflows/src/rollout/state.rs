@@ -37,6 +37,12 @@ pub struct Subject {
     pub judged: Judged,
     /// The same as a stream.
     pub stream: PromiseStream,
+    /// Everything at which somebody looked for harm there.
+    #[serde(default)]
+    pub harm: Judged,
+    /// The same as a stream.
+    #[serde(default)]
+    pub harm_stream: PromiseStream,
     /// Whether it was taken back once: then only a person lets it go on.
     pub has_fallen: bool,
     /// Whether it was said that it fails where nothing is left to step back to.
@@ -56,6 +62,8 @@ impl Subject {
             cursor: None,
             judged: Judged::default(),
             stream: PromiseStream::default(),
+            harm: Judged::default(),
+            harm_stream: PromiseStream::default(),
             has_fallen: false,
             is_stuck: false,
             requester: None,
@@ -68,9 +76,31 @@ impl Subject {
         Self { has_fallen, requester, ..Self::at(self.version.clone(), place, since) }
     }
 
-    /// What its judged answers say of the promise.
+    /// What its judged answers say of what was promised: harm shown to be too frequent fails, whatever else is
+    /// right.
     pub fn verdict(&self, rules: &Rules) -> Verdict {
-        self.stream.verdict(rules.monitor.max_failure_rate, rules.alpha)
+        match self.harm_verdict(rules) {
+            Some(Verdict::Fail) => Verdict::Fail,
+            _ => self.stream.verdict(rules.monitor.max_failure_rate, rules.alpha),
+        }
+    }
+
+    /// What was seen of harm says of the promise about it; `None` where nothing is promised.
+    pub fn harm_verdict(&self, rules: &Rules) -> Option<Verdict> {
+        rules.max_harm_rate.map(|limit| self.harm_stream.verdict(limit, rules.alpha))
+    }
+
+    /// Counts what was judged in a window.
+    fn count(&mut self, window: &Window) {
+        self.stream.overturn(window.overturned);
+        self.judged.failed = self.judged.failed.saturating_sub(window.overturned);
+        self.judged.passed += window.overturned;
+        self.stream.observe(window.judged.failed, window.judged.passed);
+        self.judged.passed += window.judged.passed;
+        self.judged.failed += window.judged.failed;
+        self.harm_stream.observe(window.harm.failed, window.harm.passed);
+        self.harm.passed += window.harm.passed;
+        self.harm.failed += window.harm.failed;
     }
 
     /// Whether enough was judged for the next step.
@@ -83,10 +113,7 @@ impl RolloutState {
     /// Counts a window of the subject. One without judged answers changes nothing but the cursor.
     pub fn absorb(&mut self, window: &Window, cursor: Cursor) {
         let Some(subject) = &mut self.subject else { return };
-        let Judged { passed, failed } = window.judged;
-        subject.stream.observe(failed, passed);
-        subject.judged.passed += passed;
-        subject.judged.failed += failed;
+        subject.count(window);
         subject.cursor = Some(cursor);
     }
 

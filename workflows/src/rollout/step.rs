@@ -63,7 +63,7 @@ pub fn rollout_step(rules: &Rules, state: &RolloutState) -> Ruling {
 }
 
 fn step_back(rules: &Rules, state: &RolloutState, subject: &Subject) -> Ruling {
-    let broken = format!("{}, which breaks the promise", counts(rules, subject));
+    let broken = broken(rules, subject);
     let good = state.last_good.as_ref().filter(|good| **good != subject.version);
     match (good, rules.stage_before(subject.place)) {
         (Some(good), _) => {
@@ -95,6 +95,23 @@ fn step_on(rules: &Rules, state: &RolloutState, subject: &Subject) -> Ruling {
         return ruling(Move::AskPerson { to }, kept);
     }
     ruling(Move::Promote { to }, kept)
+}
+
+/// What was broken, harm first.
+fn broken(rules: &Rules, subject: &Subject) -> String {
+    let harm = rules.max_harm_rate.filter(|_| subject.harm_verdict(rules) == Some(Verdict::Fail));
+    harm.map_or_else(
+        || format!("{}, which breaks the promise", counts(rules, subject)),
+        |limit| {
+            format!(
+                "{} of {} answers did harm at {}, and at most {:.1} % may: the promise about harm is broken",
+                subject.harm.failed,
+                subject.harm.total(),
+                rules.rung(subject.place),
+                limit * 100.0
+            )
+        },
+    )
 }
 
 fn counts(rules: &Rules, subject: &Subject) -> String {

@@ -1,19 +1,28 @@
 //! The table of the transition function, and what no sequence of events may do.
 
+use empiric_schema::artifact::ArtifactRef;
 use empiric_schema::artifact::Digest;
-use empiric_schema::contract::{Cursor, GivenDemotion, Observed, ReleaseClaim, ReleaseOffer};
+use empiric_schema::contract::{
+    Collected, Cursor, GivenDemotion, GivenRequalification, ModelsFound, Observed, Presence, ReleaseClaim,
+    ReleaseOffer, ServedModel,
+};
 use empiric_schema::evidence::{Alpha, Verdict};
+use empiric_schema::id::{ModelId, RunId};
 use empiric_schema::rollout::{Judged, RolloutAct, Rung, Traffic, Window};
-use empiric_schema::spec::{Approver, Feedback, MonitorSpec, StageName};
+use empiric_schema::spec::{Approver, Feedback, MonitorSpec, RequalifyBy, RequalifySpec, StageName};
+use empiric_schema::version::{Decoding, Demonstrations, ModelBinding, Prompt, SystemVersion};
 use proptest::prelude::*;
 
+use super::books::Homecoming;
+use super::effects::Home;
+use super::errands::{Done, Errand};
 use super::*;
 
 fn rung(stage: StageName, traffic: u8) -> Rung {
     Rung { stage, traffic }
 }
 
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     Rules {
         ladder: vec![
             (rung(StageName::Internal, 100), 30),
@@ -22,6 +31,10 @@ fn rules() -> Rules {
             (rung(StageName::Direct, 100), 20),
         ],
         monitor: MonitorSpec { feedback: Feedback::Join, ..MonitorSpec::default() },
+        max_harm_rate: Some(0.02),
+        labels: Vec::new(),
+        shutdowns: Default::default(),
+        has_endpoints: false,
         alpha: Alpha::FIVE_PERCENT,
         asks: false,
         approver: Approver::Anyone,
@@ -53,6 +66,7 @@ fn window(failed: u64, passed: u64) -> Window {
         to: 600.0,
         judged: Judged { passed, failed },
         traffic: Traffic { requests, ..Traffic::default() },
+        ..Window::default()
     }
 }
 
@@ -63,6 +77,13 @@ fn with_good(state: RolloutState, good: &str) -> RolloutState {
 fn fallen(state: RolloutState) -> RolloutState {
     let subject = state.subject.map(|subject| Subject { has_fallen: true, ..subject });
     RolloutState { subject, ..state }
+}
+
+/// As many answers did harm, and as many did none.
+fn harming(mut state: RolloutState, failed: u64, passed: u64) -> RolloutState {
+    let harm = Judged { passed, failed };
+    state.absorb(&Window { harm, ..Window::default() }, Cursor::default());
+    state
 }
 
 #[test]
@@ -84,6 +105,9 @@ fn transition_table() {
         ("the top, settled", with_good(standing(3, 0, 20), "new")),
         ("the good one breaks its promise", with_good(standing(3, 12, 8), "new")),
         ("it has fallen once", fallen(standing(1, 0, 30))),
+        ("it does harm, and is right", harming(standing(3, 0, 30), 6, 24)),
+        ("it does harm once", harming(standing(1, 1, 29), 1, 29)),
+        ("it does harm at the bottom", harming(standing(0, 0, 10), 4, 6)),
     ];
     let table: String = rows.iter().map(|(name, state)| row(name, state)).collect();
     insta::assert_snapshot!(table);
@@ -163,6 +187,122 @@ fn a_successor_below_the_last_stage_is_seen_by_nobody() {
     books.promote(&rules, &claim("next", Some(rules.rung(0)), true), 1.0).unwrap();
     let beside = exposure(&rules, &books.state, "p", "", 1.0).unwrap();
     assert_eq!((beside.serving, beside.shadow), (version("new"), Some(version("next"))));
+}
+
+#[test]
+fn a_person_who_finds_good_what_checks_failed_is_believed() {
+    let rules = rules();
+    let mut books = books(standing(1, 0, 0));
+    books.observe(
+        &rules,
+        &Observed { window: Window { graded: 4, ..window(3, 1) }, cursor: Cursor::default() },
+        1.0,
+    );
+    let found_good = Window { overturned: 3, ..window(0, 0) };
+    books.observe(&rules, &Observed { window: found_good, cursor: Cursor::default() }, 2.0);
+    let subject = books.state.subject.clone().unwrap();
+    assert_eq!((subject.judged, subject.stream.failed()), (Judged { passed: 4, failed: 0 }, 0));
+    assert_eq!(subject.place, 1);
+}
+
+/// Rules of a project with a model that is shut down in 2027.
+fn with_endpoint(by: RequalifyBy) -> Rules {
+    let requalify = RequalifySpec { by, ..RequalifySpec::default() };
+    let monitor = MonitorSpec { requalify, ..rules().monitor };
+    let shutdowns = [(ModelId::new("big"), "2027-03-31".parse().unwrap())].into();
+    Rules { monitor, shutdowns, has_endpoints: true, ..rules() }
+}
+
+fn found_there() -> ModelsFound {
+    let model =
+        ServedModel { version: version("new"), model: ModelId::new("big"), presence: Presence::There };
+    ModelsFound { models: vec![model], earlier_looks: Vec::new() }
+}
+
+/// 2027-03-10 in Unix seconds.
+const MARCH: f64 = 20_887.0 * 86_400.0;
+
+fn acts(books: &Books, rules: &Rules) -> Vec<RolloutAct> {
+    books.view(rules, "p", 1.0).decisions.iter().map(|decision| decision.act).collect()
+}
+
+#[test]
+fn a_person_says_whether_a_run_looks_for_another_model() {
+    let rules = with_endpoint(RequalifyBy::Person);
+    let mut books = books(standing(1, 0, 0));
+    assert_eq!(books.next_errand(&rules, MARCH), Some(Errand::Models(vec![version("new")])));
+    assert_eq!(books.next_errand(&rules, MARCH + 1.0), None, "once an hour");
+    books.errand_done(&rules, &Done::Models(Ok(found_there())), MARCH);
+    let view = books.view(&rules, "p", MARCH);
+    assert_eq!(acts(&books, &rules), [RolloutAct::Retiring]);
+    assert!(view.requalification.unwrap().why.ends_with("is shut down on 2027-03-31, in 21 days"));
+    let given =
+        |by: &str, approved| GivenRequalification { by: by.to_owned(), note: String::new(), approved };
+    assert_eq!(books.requalify(&rules, &given(" ", true), MARCH), Err(OrderError::Nameless));
+    books.requalify(&rules, &given("ada", true), MARCH).unwrap();
+    let Some(Errand::Requalify(order)) = books.next_errand(&rules, MARCH) else { panic!("a run is opened") };
+    assert_eq!(order.without, [ModelId::new("big")]);
+    assert_eq!(books.requalify(&rules, &given("ada", true), MARCH), Err(OrderError::NoModelGoes));
+    let opened = Done::Requalified(order, Ok(RunId::new("shop-q2")));
+    books.errand_done(&rules, &opened, MARCH);
+    assert_eq!(books.view(&rules, "p", MARCH).runs, [RunId::new("shop-q2")]);
+    books.errand_done(&rules, &Done::Models(Ok(found_there())), MARCH + 9000.0);
+    assert_eq!(acts(&books, &rules), [RolloutAct::Retiring, RolloutAct::Retiring, RolloutAct::Opened]);
+}
+
+#[test]
+fn where_the_spec_says_so_a_run_looks_for_another_model_by_itself() {
+    let rules = with_endpoint(RequalifyBy::Run);
+    let mut books = books(standing(1, 0, 0));
+    books.errand_done(&rules, &Done::Models(Ok(found_there())), MARCH);
+    let Some(Errand::Requalify(order)) = books.next_errand(&rules, 0.0) else { panic!("a run is opened") };
+    let failed = Done::Requalified(order, Err("no other model is left in `models`".to_owned()));
+    books.errand_done(&rules, &failed, MARCH);
+    let view = books.view(&rules, "p", MARCH);
+    assert!(view.decisions[1].why.ends_with("no run could be opened: no other model is left in `models`"));
+    assert_eq!(books.state.subject.as_ref().map(|subject| subject.place), Some(1), "nobody sees less of it");
+}
+
+#[test]
+fn pairs_of_answers_are_kept_by_version_and_shown() {
+    let rules = rules();
+    let mut books = books(standing(1, 0, 0));
+    let home = |name: &str| Homecoming { version: version(name), least: 1, why: "it failed".to_owned() };
+    let pairs = |name: &str, count| {
+        let pairs = ArtifactRef { digest: version(name), size: 1, media_type: "x".to_owned() };
+        Collected { preferences: Some(pairs), pairs: count, ..collected() }
+    };
+    for (name, count) in [("new", 3), ("other", 2), ("new", 5)] {
+        let home = Home { homecoming: home(name), outcome: Ok((pairs(name, count), None)) };
+        books.errand_done(&rules, &Done::Home(home), 1.0);
+    }
+    let kept = books.view(&rules, "p", 1.0).preferences;
+    let counts: Vec<(Digest, u32)> = kept.into_iter().map(|pairs| (pairs.version, pairs.count)).collect();
+    assert_eq!(counts, [(version("other"), 2), (version("new"), 5)]);
+}
+
+fn collected() -> Collected {
+    let weights = ArtifactRef { digest: version("w"), size: 1, media_type: "x".to_owned() };
+    let model = ModelBinding { id: ModelId::new("m"), weights, files: Default::default() };
+    Collected {
+        joined: Vec::new(),
+        items: 0,
+        unanswered: 0,
+        known: 0,
+        like_test: 0,
+        preferences: None,
+        pairs: 0,
+        start: SystemVersion {
+            model: model.into(),
+            adapter: None,
+            prompt: Prompt { system: String::new(), user: "{{input}}".to_owned(), answer_cue: String::new() },
+            demonstrations: Demonstrations::None,
+            decoding: Decoding { max_tokens: 8, stop: Vec::new(), labels: None },
+            retrieval: None,
+            tools: None,
+        },
+        earlier_looks: Vec::new(),
+    }
 }
 
 #[test]

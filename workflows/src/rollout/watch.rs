@@ -8,7 +8,7 @@ use super::rules::Rules;
 const LEAST_REQUESTS: u64 = 10;
 
 /// Something that people should look at: a name that stays the same while it lasts, and a sentence.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alert {
     pub(super) name: &'static str,
     pub(super) why: String,

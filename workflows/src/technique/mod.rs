@@ -4,6 +4,7 @@
 pub mod distil;
 mod fine_tune;
 mod model;
+mod preference;
 mod prompt;
 mod rag;
 mod reflect;
@@ -42,6 +43,8 @@ pub struct Setting<'a> {
     pub tried: &'a [Digest],
     /// Most candidates wanted.
     pub most: usize,
+    /// Pairs of a better and a worse answer from production.
+    pub pairs: u32,
 }
 
 /// What was built in this iteration, by the names of [`Build`].
@@ -80,7 +83,7 @@ pub enum Plan {
 pub fn unavailable(technique: Technique) -> Option<&'static str> {
     match technique {
         Technique::Baseline => Some("a baseline is measured beside the system, it does not replace it"),
-        Technique::Preference => Some("preference tuning is not built in this version of Empiric"),
+        Technique::Preference => Some(preference::NOT_BUILT),
         Technique::Pretrain => Some("pretraining is not built in this version of Empiric"),
         Technique::Prompt
         | Technique::Tools
@@ -100,9 +103,8 @@ pub fn missing(technique: Technique, setting: &Setting<'_>) -> Option<String> {
         Technique::FineTune => fine_tune::missing(setting),
         Technique::Model => model::missing(setting),
         Technique::Distil => distil::missing(setting),
-        Technique::Baseline | Technique::Preference | Technique::Pretrain => {
-            unavailable(technique).map(str::to_owned)
-        }
+        Technique::Preference => preference::missing(setting),
+        Technique::Baseline | Technique::Pretrain => unavailable(technique).map(str::to_owned),
     }
 }
 

@@ -300,6 +300,7 @@ evaluate: {assert: [{type: icontains, value: "{{expected}}"}]}
             diagnosis: &[],
             tried: &[],
             most: 96,
+            pairs: 0,
         };
         let proposed = propose(&setting);
         assert_eq!(proposed.len(), 4 * 3 * 4 - 1, "all without a cue but the incumbent itself");

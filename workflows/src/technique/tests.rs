@@ -83,6 +83,7 @@ impl Fixture {
             diagnosis: &self.diagnosis,
             tried: &[],
             most: 8,
+            pairs: 0,
         }
     }
 
@@ -323,4 +324,11 @@ fn tools_are_told_in_words_and_not_twice() {
     assert!(candidates[1].version.prompt.system.contains("<<3 * 12.50>>"));
     fixture.incumbent = candidates[1].version.clone();
     assert!(missing(Technique::Tools, &fixture.setting()).unwrap().contains("already"));
+}
+
+#[test]
+fn the_rung_of_preferences_says_how_many_pairs_there_are_and_how_many_it_needs() {
+    let fixture = Fixture::new();
+    let why = missing(Technique::Preference, &Setting { pairs: 12, ..fixture.setting() }).unwrap();
+    assert!(why.ends_with("12 pairs of a better and a worse answer came home, and it needs 200"), "{why}");
 }

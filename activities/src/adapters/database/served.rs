@@ -9,7 +9,9 @@ use empiric_schema::served::{Arm, DraftState, Outcome, Thumb};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Database, DatabaseError};
-use crate::rollout::tally::{Failed, Seen, Tally};
+use crate::rollout::RolloutActivityError;
+use crate::rollout::grading::Grading;
+use crate::rollout::tally::{Failed, Graded, Known, Said, Seen, Tally};
 
 /// Rows of each table that are read at once.
 const PAGE: u64 = 1000;
@@ -19,16 +21,22 @@ impl Database {
     pub(crate) async fn count(
         &self,
         of: &ObserveRequest,
+        grading: Option<&Grading>,
         tally: &mut Tally,
         decided_until: f64,
-    ) -> Result<bool, DatabaseError> {
-        let requests = self.count_requests(of, tally).await?;
+    ) -> Result<bool, RolloutActivityError> {
+        let requests = self.count_requests(of, grading, tally).await?;
         let drafts = self.count_drafts(of, tally, decided_until).await?;
-        let feedback = self.count_feedback(of, tally).await?;
+        let feedback = self.count_feedback(of, grading, tally).await?;
         Ok([requests, drafts, feedback].into_iter().any(|rows| rows as u64 >= PAGE))
     }
 
-    async fn count_requests(&self, of: &ObserveRequest, tally: &mut Tally) -> Result<usize, DatabaseError> {
+    async fn count_requests(
+        &self,
+        of: &ObserveRequest,
+        grading: Option<&Grading>,
+        tally: &mut Tally,
+    ) -> Result<usize, RolloutActivityError> {
         let rows = request_log::Entity::find()
             .filter(request_log::Column::WorkloadId.eq(of.project.as_str()))
             .filter(request_log::Column::Version.eq(of.version.to_string()))
@@ -45,7 +53,10 @@ impl Database {
             tally.cursor.log = row.sequence;
             tally.see(&Seen { latency_ms: row.latency_ms, usd: row.usd, response: row.response.as_deref() });
             if Outcome::of(&row.outcome) == Some(Outcome::Failed) {
-                tally.judge(row.id.clone(), Failed::Yes);
+                tally.judge(&row.id, Failed::Yes);
+            }
+            if let Some(grade) = grading.map(|grading| grading.grade(row)).transpose()?.flatten() {
+                tally.grade(&row.id, grade);
             }
         }
         Ok(rows.len())
@@ -69,8 +80,8 @@ impl Database {
             .await
             .map_err(|error| self.fault(error))?;
         for row in &rows {
-            if let Some(failed) = DraftState::of(&row.state).and_then(verdict) {
-                tally.judge(row.request_id.clone(), failed);
+            if let Some(said) = DraftState::of(&row.state).and_then(decision) {
+                tally.hear(&row.request_id, said, Known::default());
             }
         }
         tally.cursor.decided = tally.cursor.decided.max(until);
@@ -78,7 +89,12 @@ impl Database {
         Ok(0)
     }
 
-    async fn count_feedback(&self, of: &ObserveRequest, tally: &mut Tally) -> Result<usize, DatabaseError> {
+    async fn count_feedback(
+        &self,
+        of: &ObserveRequest,
+        grading: Option<&Grading>,
+        tally: &mut Tally,
+    ) -> Result<usize, RolloutActivityError> {
         let rows = feedback::Entity::find()
             .filter(feedback::Column::Project.eq(of.project.as_str()))
             .filter(feedback::Column::Version.eq(of.version.to_string()))
@@ -91,13 +107,60 @@ impl Database {
             .await
             .map_err(|error| self.fault(error))?;
         let before = self.judged_before(&rows, &tally.began).await?;
+        let graded = self.graded(of, grading, &rows, tally).await?;
         for row in &rows {
             tally.cursor.feedback = row.sequence;
-            if let Some(failed) = opinion(row).filter(|failed| is_new(before.get(&row.request_id), *failed)) {
-                tally.judge(row.request_id.clone(), failed);
+            if let Some(said) = opinion(row) {
+                let graded = graded.get(&row.request_id).copied().unwrap_or_default();
+                tally.hear(
+                    &row.request_id,
+                    said,
+                    Known { said: before.get(&row.request_id).copied(), ..graded },
+                );
             }
         }
         Ok(rows.len())
+    }
+
+    /// What checks found of the answers that these rows are about: the checks are run again, which is cheaper than
+    /// keeping what they found.
+    async fn graded(
+        &self,
+        of: &ObserveRequest,
+        grading: Option<&Grading>,
+        rows: &[feedback::Model],
+        tally: &Tally,
+    ) -> Result<BTreeMap<String, Known>, RolloutActivityError> {
+        let Some(grading) = grading else { return Ok(BTreeMap::new()) };
+        let asked = rows.iter().map(|row| row.request_id.as_str()).filter(|request| grading.takes(request));
+        let answers = self.answers_of(of, asked, tally.cursor.log).await?;
+        let mut found = BTreeMap::new();
+        for row in answers {
+            if let Some(grade) = grading.grade(&row)? {
+                found.insert(row.id.clone(), known(grade, row.sequence, &tally.began));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Requests by their ids, of those that were counted for the version where it stands.
+    async fn answers_of(
+        &self,
+        of: &ObserveRequest,
+        requests: impl Iterator<Item = &str>,
+        until: i64,
+    ) -> Result<Vec<request_log::Model>, DatabaseError> {
+        request_log::Entity::find()
+            .filter(request_log::Column::Id.is_in(requests))
+            .filter(request_log::Column::WorkloadId.eq(of.project.as_str()))
+            .filter(request_log::Column::Version.eq(of.version.to_string()))
+            .filter(request_log::Column::Stage.eq(of.stage.name()))
+            .filter(request_log::Column::Timestamp.gte(of.since))
+            .filter(request_log::Column::Sequence.lte(until))
+            .filter(request_log::Column::Arm.ne(Arm::Shadow.name()))
+            .all(&self.connection)
+            .await
+            .map_err(|error| self.fault(error))
     }
 
     /// What was said in earlier windows about the answers that these rows are about: whether any of it was bad.
@@ -105,7 +168,7 @@ impl Database {
         &self,
         rows: &[feedback::Model],
         began: &Cursor,
-    ) -> Result<BTreeMap<String, Failed>, DatabaseError> {
+    ) -> Result<BTreeMap<String, Said>, DatabaseError> {
         if rows.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -125,11 +188,13 @@ impl Database {
         let spoken = spoken.into_iter().filter_map(|row| Some((opinion(&row)?, row.request_id)));
         let decided = decided
             .into_iter()
-            .filter_map(|row| Some((verdict(DraftState::of(&row.state)?)?, row.request_id)));
+            .filter_map(|row| Some((decision(DraftState::of(&row.state)?)?, row.request_id)));
         let mut before = BTreeMap::new();
-        for (failed, request) in spoken.chain(decided) {
-            if before.get(&request) != Some(&Failed::Yes) {
-                before.insert(request, failed);
+        for (said, request) in spoken.chain(decided) {
+            let known = before.entry(request).or_insert(said);
+            known.harmful |= said.harmful;
+            if said.failed == Failed::Yes {
+                known.failed = Failed::Yes;
             }
         }
         Ok(before)
@@ -175,29 +240,34 @@ impl Database {
     }
 }
 
-/// One answer is one trial, but for a failure that comes to light after somebody found it good: that is never lost.
-fn is_new(before: Option<&Failed>, now: Failed) -> bool {
-    match (before, now) {
-        (None, _) | (Some(Failed::No), Failed::Yes) => true,
-        (Some(_), _) => false,
+/// What checks found, and when.
+fn known(grade: Graded, sequence: i64, began: &Cursor) -> Known {
+    match sequence <= began.log {
+        true => Known { graded_before: Some(grade), ..Known::default() },
+        false => Known { graded_now: Some(grade), ..Known::default() },
     }
 }
 
 /// What a decision about a draft says of it. One that nobody looked at in time says nothing.
-fn verdict(state: DraftState) -> Option<Failed> {
-    match state {
-        DraftState::Approved => Some(Failed::No),
-        DraftState::Edited | DraftState::Rejected => Some(Failed::Yes),
-        DraftState::Pending | DraftState::Expired => None,
-    }
+fn decision(state: DraftState) -> Option<Said> {
+    let failed = match state {
+        DraftState::Approved => Failed::No,
+        DraftState::Edited | DraftState::Rejected => Failed::Yes,
+        DraftState::Pending | DraftState::Expired => return None,
+    };
+    Some(Said { failed, harmful: false })
 }
 
-/// What a reader's words say of an answer. A note alone says nothing that could be counted.
-fn opinion(row: &feedback::Model) -> Option<Failed> {
+/// What a reader's words say of an answer: what does harm has failed. A note alone says nothing that could be
+/// counted.
+fn opinion(row: &feedback::Model) -> Option<Said> {
     let thumb = row.thumb.as_deref().and_then(Thumb::of);
-    match (thumb, &row.correction) {
-        (Some(Thumb::Down), _) | (_, Some(_)) => Some(Failed::Yes),
-        (Some(Thumb::Up), None) => Some(Failed::No),
-        (None, None) => None,
-    }
+    let harmful = row.harmful == Some(true);
+    let failed = match (thumb, &row.correction) {
+        _ if harmful => Failed::Yes,
+        (Some(Thumb::Down), _) | (_, Some(_)) => Failed::Yes,
+        (Some(Thumb::Up), None) => Failed::No,
+        (None, None) => return None,
+    };
+    Some(Said { failed, harmful })
 }

@@ -28,6 +28,8 @@ pub struct Model {
     pub correction: Option<String>,
     /// Anything else.
     pub note: Option<String>,
+    /// Whether it says that the answer does harm; null in rows of before that could be said.
+    pub harmful: Option<bool>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

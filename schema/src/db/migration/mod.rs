@@ -19,6 +19,7 @@ mod m0014_feedback;
 mod m0015_api_keys;
 mod m0016_rollouts;
 mod m0017_item_result_passages;
+mod m0018_feedback_harmful;
 mod m0020_callbacks;
 mod step;
 
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_api_keys::Migration),
             Box::new(m0016_rollouts::Migration),
             Box::new(m0017_item_result_passages::Migration),
+            Box::new(m0018_feedback_harmful::Migration),
             Box::new(m0020_callbacks::Migration),
         ]
     }

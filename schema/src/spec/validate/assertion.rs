@@ -3,13 +3,10 @@
 use regex::Regex;
 
 use super::{Checker, texts};
-use crate::grade::Assertion;
+use crate::grade::{Assertion, EXPECTED};
 use crate::spec::diagnostic::{ErrorCode, Problem};
 use crate::spec::loop_rules::EvaluateSpec;
 use crate::spec::raw::{AssertionType, OneOrMany, RawAssertion, RawEvaluate, RawTask};
-
-/// The only placeholder of a value.
-const EXPECTED: &str = "{{expected}}";
 
 impl Checker<'_> {
     pub(super) fn evaluate(
@@ -28,7 +25,12 @@ impl Checker<'_> {
         (assertions.len() == count).then_some(EvaluateSpec { assertions })
     }
 
-    fn assertion(&mut self, place: &str, raw: RawAssertion, task: Option<RawTask>) -> Option<Assertion> {
+    pub(super) fn assertion(
+        &mut self,
+        place: &str,
+        raw: RawAssertion,
+        task: Option<RawTask>,
+    ) -> Option<Assertion> {
         let kind = raw.r#type?;
         self.foreign_keys(place, kind, &raw);
         let tolerance = raw.tolerance.unwrap_or(0.0);
@@ -60,7 +62,7 @@ impl Checker<'_> {
         }
     }
 
-    fn refuse(&mut self, place: &str, key: &str, message: &str, expected: &str) {
+    pub(super) fn refuse(&mut self, place: &str, key: &str, message: &str, expected: &str) {
         let problem = self.at(place, key, message).expected(expected);
         self.report(problem);
     }
@@ -77,7 +79,7 @@ impl Checker<'_> {
         value
     }
 
-    fn one(&mut self, place: &str, value: Option<OneOrMany>) -> Option<String> {
+    pub(super) fn one(&mut self, place: &str, value: Option<OneOrMany>) -> Option<String> {
         let expected = format!("`value: \"{EXPECTED}\"` or another text");
         match self.value(place, value, &expected)? {
             OneOrMany::One(text) if text.0.is_empty() => {
@@ -93,7 +95,7 @@ impl Checker<'_> {
         }
     }
 
-    fn many(&mut self, place: &str, value: Option<OneOrMany>) -> Option<Vec<String>> {
+    pub(super) fn many(&mut self, place: &str, value: Option<OneOrMany>) -> Option<Vec<String>> {
         let expected = "`value: [first text, second text]`";
         let value = match self.value(place, value, expected)? {
             OneOrMany::One(text) => vec![text.0],

@@ -4,6 +4,7 @@
 //! or wrong and that a problem is reported, here or by the reader.
 
 mod assertion;
+mod grader;
 mod model;
 mod people;
 mod rollout;
@@ -37,6 +38,8 @@ impl Checker<'_> {
         let scope = self.scope(raw.scope);
         let data = self.data(raw.data);
         let models = self.models(raw.models);
+        let monitor = raw.monitor.map(|monitor| self.monitor(monitor, task));
+        self.drift_needs(monitor.as_ref(), raw.embedder.as_ref());
         let embedder = raw.embedder.map(|embedder| self.embedder(embedder));
         let system = self.system(raw.system, models.as_deref());
         let improve = self.improve(raw.improve.unwrap_or_default());
@@ -45,7 +48,6 @@ impl Checker<'_> {
         let budget = self.budget(raw.budget.unwrap_or_default());
         let resources = self.resources(raw.resources.unwrap_or_default());
         let deploy = raw.deploy.map(|deploy| self.deploy(deploy));
-        let monitor = raw.monitor.map(|monitor| self.monitor(monitor));
         let people = self.people(raw.people.unwrap_or_default());
         Some(ProjectSpec {
             name: name?,

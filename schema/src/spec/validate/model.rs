@@ -2,6 +2,7 @@
 
 use super::Checker;
 use crate::id::ModelId;
+use crate::spec::date::CalendarDate;
 use crate::spec::diagnostic::ErrorCode;
 use crate::spec::model::{
     EmbedderSpec, EndpointSpec, ModelOrigin, ModelSpec, Price, PromptSource, RateLimits, SecretRef,
@@ -33,8 +34,19 @@ impl Checker<'_> {
             Some(text) => self.parameters(&place, text).map(Some),
             None => Some(None),
         };
+        let shutdown_date = raw.shutdown_date.as_ref().and_then(|text| self.date(&place, text));
         let origin = self.origin(&place, raw);
-        Some(ModelSpec { id: id?, origin: origin?, parameters: parameters? })
+        Some(ModelSpec { id: id?, origin: origin?, parameters: parameters?, shutdown_date })
+    }
+
+    fn date(&mut self, place: &str, text: &Text) -> Option<CalendarDate> {
+        let date = text.0.parse();
+        if date.is_err() {
+            let message = format!("`{}` is not a day", text.0);
+            let problem = self.problem(ErrorCode::Quantity, &format!("{place}/shutdown_date"), message);
+            self.report(problem.expected("a day of the calendar such as `2027-03-31`"));
+        }
+        date.ok()
     }
 
     fn model_id(&mut self, place: &str, id: Text) -> Option<ModelId> {
@@ -101,6 +113,7 @@ impl Checker<'_> {
             ("api_key", raw.api_key.is_some()),
             ("price", raw.price.is_some()),
             ("limits", raw.limits.is_some()),
+            ("shutdown_date", raw.shutdown_date.is_some()),
         ];
         for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
             let message = format!("`{key}` is for models with an `endpoint`");

@@ -2,8 +2,11 @@
 
 use super::Checker;
 use crate::spec::diagnostic::ErrorCode;
-use crate::spec::raw::{RawDeploy, RawMonitor, RawStage};
-use crate::spec::rollout::{Approve, Approver, DeploySpec, Feedback, MonitorSpec, StageName, StageSpec};
+use crate::spec::raw::{RawDeploy, RawEmbedder, RawStage, RawTask};
+use crate::spec::raw_monitor::{RawDrift, RawMonitor, RawRequalify};
+use crate::spec::rollout::{
+    Approve, Approver, DeploySpec, DriftSpec, Feedback, MonitorSpec, RequalifySpec, StageName, StageSpec,
+};
 
 impl Checker<'_> {
     pub(super) fn deploy(&mut self, raw: RawDeploy) -> Option<DeploySpec> {
@@ -103,7 +106,7 @@ impl Checker<'_> {
         None
     }
 
-    pub(super) fn monitor(&mut self, raw: RawMonitor) -> MonitorSpec {
+    pub(super) fn monitor(&mut self, raw: RawMonitor, task: Option<RawTask>) -> MonitorSpec {
         let window = raw.window.and_then(|text| self.duration("/monitor/window", &text));
         let defaults = MonitorSpec::default();
         MonitorSpec {
@@ -120,7 +123,30 @@ impl Checker<'_> {
             max_usd_per_answer: raw.max_usd_per_answer,
             alert: raw.alert.and_then(|url| self.address("/monitor/alert", "webhook", url)),
             open_after: raw.open_after,
+            graders: raw.graders.and_then(|graders| self.graders(graders, task)),
+            drift: raw.drift.map(|drift| self.drift(drift)),
+            requalify: raw.requalify.map(|requalify| self.requalify(requalify)).unwrap_or_default(),
         }
+    }
+
+    fn drift(&mut self, raw: RawDrift) -> DriftSpec {
+        let every = raw.every.and_then(|text| self.duration("/monitor/drift/every", &text));
+        DriftSpec { every_seconds: every.unwrap_or(3600.0), min_questions: raw.min_questions.unwrap_or(50) }
+    }
+
+    /// Questions are compared by their vectors.
+    pub(super) fn drift_needs(&mut self, monitor: Option<&MonitorSpec>, embedder: Option<&RawEmbedder>) {
+        if embedder.is_none() && monitor.is_some_and(|monitor| monitor.drift.is_some()) {
+            let message = "looks at drift compare questions by their vectors, and there is no `embedder`";
+            let problem = self.problem(ErrorCode::Prerequisite, "/monitor/drift", message);
+            self.report(problem.expected("an `embedder`, or no `drift`"));
+        }
+    }
+
+    fn requalify(&mut self, raw: RawRequalify) -> RequalifySpec {
+        let default = RequalifySpec::default();
+        let lead = raw.lead.and_then(|text| self.duration("/monitor/requalify/lead", &text));
+        RequalifySpec { lead_seconds: lead.unwrap_or(default.lead_seconds), by: raw.by.unwrap_or(default.by) }
     }
 }
 

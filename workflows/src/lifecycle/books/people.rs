@@ -251,6 +251,7 @@ budget: {tokens: 1000, usd: 0}
             joined: Vec::new(),
             start: None,
             by: Some("ada".to_owned()),
+            preferences: Vec::new(),
         };
         Books::new(&input, 0.0)
     }

@@ -93,6 +93,7 @@ impl Books {
             diagnosis: &incumbent.diagnosis,
             tried: &self.tried,
             most: 1,
+            pairs: self.pairs,
         })
     }
 

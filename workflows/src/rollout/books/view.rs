@@ -1,6 +1,6 @@
 //! The books as people see them.
 
-use empiric_schema::rollout::{RolloutView, SubjectView};
+use empiric_schema::rollout::{HarmView, RolloutView, SubjectView};
 
 use super::Books;
 use crate::rollout::approval::nonce;
@@ -21,6 +21,9 @@ impl Books {
             nonce: nonce(project, self.state.revision),
             window: self.window,
             joined: self.joined.iter().map(|joined| joined.count).sum(),
+            preferences: self.preferences.clone(),
+            drift: self.drift.view.clone(),
+            requalification: self.models.question.clone(),
             runs: self.runs.clone(),
             decisions: self.decisions.iter().cloned().collect(),
             problem: self.problem.clone(),
@@ -37,5 +40,11 @@ fn subject_view(rules: &Rules, subject: &Subject) -> SubjectView {
         judged: subject.judged,
         needed: rules.needed(subject.place),
         verdict: subject.verdict(rules),
+        harm: harm_view(rules, subject),
     }
+}
+
+fn harm_view(rules: &Rules, subject: &Subject) -> Option<HarmView> {
+    let (at_most, verdict) = (rules.max_harm_rate?, subject.harm_verdict(rules)?);
+    Some(HarmView { judged: subject.harm, at_most, verdict })
 }

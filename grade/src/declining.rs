@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use empiric_schema::data::Item;
-use empiric_schema::version::SystemVersion;
 
 /// An accepted answer of so many items that nothing or nobody may answer is a set phrase.
 const SET_PHRASE: usize = 3;
@@ -12,14 +11,14 @@ const WITHHOLD: &str = "withhold";
 
 /// The phrases with which the project declines.
 #[derive(Debug)]
-pub(crate) struct Declining {
+pub struct Declining {
     phrases: Vec<String>,
 }
 
 impl Declining {
-    /// What items without an answer accept as one, all items of the file taken together, and what the version says
+    /// What items without an answer accept as one, all items of the file taken together, and what a version says
     /// where it finds too little.
-    pub(crate) fn of(items: &[Item], version: &SystemVersion) -> Self {
+    pub fn of(items: &[Item], says: Option<&str>) -> Self {
         let naming = items.iter().filter(|item| !item.documents.is_empty()).count();
         let most_name_documents = 2 * naming > items.len();
         let unanswered = |item: &&Item| {
@@ -31,13 +30,12 @@ impl Declining {
             item.expected.alternatives().iter().for_each(|phrase| *uses.entry(phrase).or_default() += 1);
         }
         let set = uses.into_iter().filter(|(_, uses)| *uses >= SET_PHRASE).map(|(phrase, _)| phrase);
-        let said = version.retrieval.as_ref().and_then(|retrieval| retrieval.abstain.as_ref());
-        let phrases = set.chain(said.map(|abstain| abstain.say.as_str())).map(str::to_lowercase);
+        let phrases = set.chain(says).map(str::to_lowercase);
         Self { phrases: phrases.filter(|phrase| !phrase.is_empty()).collect() }
     }
 
     /// Whether the answer declines, and the item accepts no such answer.
-    pub(crate) fn is_wrong(&self, item: &Item, answer: &str) -> bool {
+    pub fn is_wrong(&self, item: &Item, answer: &str) -> bool {
         let (accepted, answer) = (item.expected.alternatives(), answer.to_lowercase());
         let declines = |text: &str| self.phrases.iter().any(|phrase| text.contains(phrase.as_str()));
         declines(&answer) && !accepted.iter().any(|accepted| declines(&accepted.to_lowercase()))
@@ -46,10 +44,7 @@ impl Declining {
 
 #[cfg(test)]
 mod tests {
-    use empiric_schema::artifact::{ArtifactRef, Digest};
-
     use super::*;
-    use crate::runner::fixture;
 
     fn item(id: usize, expected: &str, document: Option<&str>) -> Item {
         let documents: Vec<&str> = document.into_iter().collect();
@@ -57,11 +52,6 @@ mod tests {
             "id": format!("i{id}"), "input": "?", "expected": expected, "documents": documents,
         }))
         .unwrap()
-    }
-
-    fn version() -> SystemVersion {
-        let artifact = ArtifactRef { digest: Digest::of(b""), size: 0, media_type: String::new() };
-        fixture::version(artifact.clone(), artifact)
     }
 
     fn items() -> Vec<Item> {
@@ -72,7 +62,7 @@ mod tests {
     #[test]
     fn a_set_phrase_declines_where_an_answer_is_known_and_nowhere_else() {
         let items = items();
-        let declining = Declining::of(&items, &version());
+        let declining = Declining::of(&items, None);
         assert!(declining.is_wrong(&items[0], "The handbook Does Not Say."));
         assert!(!declining.is_wrong(&items[0], "nine days"));
         assert!(!declining.is_wrong(&items[9], "The handbook does not say."));
@@ -80,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_many_answerable_items_accept_is_no_phrase() {
-        let declining = Declining::of(&items(), &version());
+        let declining = Declining::of(&items(), None);
         assert!(!declining.is_wrong(&item(1, "nine days", Some("leave.md")), "ten days"));
     }
 }

@@ -13,6 +13,14 @@ pub(super) fn check(answer: &str, values: &[String], choices: &[String]) -> Chec
     }
 }
 
+/// The place of the only choice that an answer names; nothing where it names none or several.
+pub fn named_choice(answer: &str, choices: &[String]) -> Option<usize> {
+    match named(answer, choices).as_slice() {
+        [one] => choices.iter().position(|choice| is_same(choice, one)),
+        _ => None,
+    }
+}
+
 pub(super) fn is_same(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }
