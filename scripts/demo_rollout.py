@@ -20,6 +20,8 @@ from pathlib import Path
 PATIENCE = 240
 """Seconds that anything here may take."""
 POLL = 2
+QUESTIONS = 5
+"""Questions that go through review."""
 RUN_IS_SHOWN = 20
 """Seconds for which the opened run is looked at before it is cancelled."""
 WORSE = "You are a cheerful poet. Answer every question with a short poem about the sea."
@@ -91,24 +93,26 @@ def play(team):
         say(f"{view['run']} kept its promise and has handed {version} over: the team alone sees it")
     else:
         say(f"the best version of {view['run']}, {version}, is given to the team alone, by a person's word")
-        team.types("promote", version, "--to", "internal", "--note", "for the team, to try it")
+        team.types("promote", version, "--to", "internal", "--by", "lead", "--note", "for the team, to try it")
     team.keeps("serve")
     wait("the gateway", lambda: ready(team))
     say("the team asks what staff will ask, and says what it thinks of each answer")
     team.types("traffic", "data/traffic.jsonl", "--feedback")
 
-    team.types("promote", "--to", "reviewed", "--note", "each answer is read before it is given")
+    team.types("promote", "--to", "reviewed", "--by", "lead", "--note", "each answer is read before it is given")
     wait("stage reviewed", lambda: stands(team, version, "reviewed"))
     review(team)
 
-    team.types("promote", "--to", "direct", "--note", "good enough for the kitchen board")
-    wait("stage direct", lambda: stands(team, version, "direct"))
+    team.types("promote", "--to", "direct", "--by", "lead", "--note", "good enough for the kitchen board")
+    wait("stage direct", lambda: answered_at(team, "direct"))
     team.types("traffic", "data/traffic.jsonl", "--feedback")
+    wait("the promise to be shown", lambda: acted(team, "settled"))
+    say("it keeps what the spec promises: from now on it is the version to go back to")
 
     worse = write_worse(team, view)
     say("somebody pushes a version by hand that is worse")
-    team.types("promote", "--file", str(worse), "--to", "direct", "--note", "more charm")
-    wait("the worse version", lambda: not stands(team, version, "direct"))
+    team.types("promote", "--file", str(worse), "--to", "direct", "--by", "lead", "--note", "more charm")
+    wait("the worse version", lambda: not serves(team, version))
     team.types("traffic", "data/traffic.jsonl", "--feedback", "--corrections")
     say("nobody touches anything now")
     wait("the demotion", lambda: acted(team, "demoted"))
@@ -122,15 +126,20 @@ def play(team):
 
 
 def review(team):
-    """Three questions of users; a reviewer edits the first answer, approves the second, rejects the third."""
+    """Some questions of users; a reviewer approves right answers, edits the first wrong one and rejects the others."""
     say("users ask; a reviewer looks at each answer first")
     lines = (team.project / "data" / "traffic.jsonl").read_text(encoding="utf-8").splitlines()
-    items = [json.loads(line) for line in lines[:3]]
+    items = [json.loads(line) for line in lines[:QUESTIONS]]
     drafts = [wait("a draft", lambda: drafted(team, item["input"])) for item in items]
     waiting = {draft["input"]: draft for draft in team.gateway("/v1/review/drafts")["data"]}
-    for item, decision in zip(items, ("edit", "approve", "reject")):
+    edited = False
+    for item in items:
         draft = waiting[item["input"]]
-        right = item["expected"] if isinstance(item["expected"], str) else item["expected"][0]
+        accepted = [item["expected"]] if isinstance(item["expected"], str) else item["expected"]
+        right = accepted[0]
+        is_right = any(text.lower() in draft["answer"].lower() for text in accepted)
+        decision = "approve" if is_right else "reject" if edited else "edit"
+        edited = edited or decision == "edit"
         body = {"decision": decision, "digest": draft["digest"]}
         if decision == "edit":
             body["answer"] = right
@@ -191,6 +200,10 @@ def stands(team, version, stage):
 def acted(team, act):
     decisions = (team.asks("rollout") or {}).get("decisions", [])
     return any(decision["act"] == act for decision in decisions)
+
+
+def answered_at(team, stage):
+    return ask(team, "Is there parking for employees?").get("empiric", {}).get("stage") == stage
 
 
 def serves(team, version):
