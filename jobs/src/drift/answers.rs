@@ -53,7 +53,8 @@ fn labels(answers: &Answers<'_>, seed: u64) -> AnswerShift {
     let p = Pooled::of(&here, &before).p_value(Pooled::chi_square, seed);
     let all = (0..answers.labels.len()).map(|place| place as f64).chain([-1.0]);
     let changed = |kind: &f64| (share(&here, *kind) - share(&before, *kind)).abs();
-    let most = all.max_by(|one, other| changed(one).total_cmp(&changed(other))).unwrap_or(-1.0);
+    // Of equal changes that of the first label.
+    let most = all.rev().max_by(|one, other| changed(one).total_cmp(&changed(other))).unwrap_or(-1.0);
     let label = answers.labels.get(most as usize).filter(|_| most >= 0.0).cloned();
     let label = Some(label.unwrap_or_else(|| "none of the labels".to_owned()));
     AnswerShift { of: AnswerTrait::Labels, here: share(&here, most), before: share(&before, most), p, label }

@@ -143,7 +143,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn layers(&self) -> Result<Vec<Layer>, ModelError> {
-        (0..self.config.layers).into_par_iter().map(|i| self.layer(i)).collect()
+        // Collected first, so that the first of several wrong layers is the one that is named.
+        let layers: Vec<_> = (0..self.config.layers).into_par_iter().map(|i| self.layer(i)).collect();
+        layers.into_iter().collect()
     }
 
     fn layer(&self, i: usize) -> Result<Layer, ModelError> {
