@@ -146,6 +146,7 @@ async fn a_day_of_windows_is_counted_in_minutes_and_in_bounded_memory() {
             early = peak_megabytes();
         }
     }
+    let late = peak_megabytes();
     assert_eq!((requests, judged), (u64::from(DAY), u64::from(DAY)), "each answer is judged once");
     assert_eq!(harmful, u64::from(DAY.div_ceil(1000)) - 1 + u64::from(DAY % 1000 > 7));
     let gather =
@@ -154,13 +155,15 @@ async fn a_day_of_windows_is_counted_in_minutes_and_in_bounded_memory() {
     let gathered = activities.gather_lines(&gather).await.unwrap();
     assert_eq!((gathered.questions, gathered.until), (400, i64::from(DAY)));
     println!(
-        "{requests} requests in {:.1} s, of them {counting:.1} s counting and grading 144 windows, {:.1} s gathering \
-         a look at drift; peak memory {early:?} MB after two hours, {:?} MB after the day",
+        "{requests} requests in {:.1} s, of them {counting:.1} s counting and grading 144 windows and {:.1} s \
+         gathering a look at drift; peak memory in MB: {early:?} after two hours, {late:?} after the day, {:?} after \
+         the look",
         begun.elapsed().as_secs_f64(),
         looked.elapsed().as_secs_f64(),
         peak_megabytes(),
     );
-    if let (Some(early), Some(late)) = (early, peak_megabytes()) {
-        assert!(late - early < 32.0, "memory grows with the day: {early} MB to {late} MB");
+    if let (Some(early), Some(late), Some(looked)) = (early, late, peak_megabytes()) {
+        assert!(late - early < 8.0, "memory grows with the day: {early} MB to {late} MB");
+        assert!(looked - late < 64.0, "a look keeps what it reads: {late} MB to {looked} MB");
     }
 }
