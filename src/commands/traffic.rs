@@ -64,7 +64,20 @@ pub(super) async fn execute(
         OutputFormat::Json => output::json(&report),
         OutputFormat::Text => output::data(&words(&report)),
     }
-    Ok(ExitCode::SUCCESS)
+    // A report of failures alone is no success to a script, and somebody has to learn why.
+    match outcomes.iter().map(|outcome| &outcome.reply).find(|reply| has_failed(reply)) {
+        Some(reply) if report.answered + report.drafted == 0 => Err(client.refused(reply.problem())),
+        Some(reply) => {
+            output::talk(&format!("the first failure: {}", reply.problem()));
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Neither answered, nor waiting for a person, nor told to come back.
+fn has_failed(reply: &Reply) -> bool {
+    !matches!(reply.status, 200 | 202 | 429)
 }
 
 async fn send(

@@ -25,7 +25,7 @@ pub(super) enum Errand {
     /// Failures come home.
     Home(Homecoming),
     /// Somebody looks whether questions and answers are still like dev.
-    Drift(DriftOrder),
+    Drift(Box<DriftOrder>),
     /// Somebody looks whether the models of these versions are still there.
     Models(Vec<Digest>),
     /// A run looks for a version without some models.
@@ -44,8 +44,8 @@ pub(super) struct DriftOrder {
 
 /// How an errand ended.
 pub(super) enum Done {
-    Home(Home),
-    Drift(Result<Looked, String>),
+    Home(Box<Home>),
+    Drift(Result<Box<Looked>, String>),
     Models(Result<ModelsFound, String>),
     Requalified(Requalification, Result<RunId, String>),
 }
@@ -53,8 +53,10 @@ pub(super) enum Done {
 /// Runs an errand.
 pub(super) async fn run(ctx: &WorkflowContext<Rollout>, rules: &Rules, errand: Errand) -> Done {
     match errand {
-        Errand::Home(homecoming) => Done::Home(effects::bring_home(ctx, homecoming).await),
-        Errand::Drift(order) => Done::Drift(look(ctx, rules, order).await.map_err(|halt| words(&halt))),
+        Errand::Home(homecoming) => Done::Home(Box::new(effects::bring_home(ctx, homecoming).await)),
+        Errand::Drift(order) => {
+            Done::Drift(look(ctx, rules, *order).await.map(Box::new).map_err(|halt| words(&halt)))
+        }
         Errand::Models(versions) => Done::Models(models(ctx, versions).await.map_err(|halt| words(&halt))),
         Errand::Requalify(order) => {
             let opened = requalify(ctx, &order).await.map_err(|halt| words(&halt));

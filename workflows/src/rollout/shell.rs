@@ -17,7 +17,7 @@ use temporalio_workflow::{
 
 use super::approval::{self, ClaimError};
 use super::books::{Books, Task};
-use super::effects::{self, Home};
+use super::effects;
 use super::errands::{self, Done};
 use super::orders::{Approved, OrderError};
 use super::rules::{RolloutError, Rules};
@@ -336,7 +336,7 @@ fn take_done(ctx: &WorkflowContext<Rollout>, rules: &Rules, done: &Done) {
     ctx.state_mut(|state| {
         state.books.errand_done(rules, done, at);
         // A homecoming that failed has always been written once; recorded histories know no more.
-        if !matches!(done, Done::Home(Home { outcome: Err(_), .. })) {
+        if !matches!(&done, Done::Home(home) if home.outcome.is_err()) {
             state.books.tasks.push_back(Task::Show);
         }
     });

@@ -274,7 +274,7 @@ fn pairs_of_answers_are_kept_by_version_and_shown() {
     };
     for (name, count) in [("new", 3), ("other", 2), ("new", 5)] {
         let home = Home { homecoming: home(name), outcome: Ok((pairs(name, count), None)) };
-        books.errand_done(&rules, &Done::Home(home), 1.0);
+        books.errand_done(&rules, &Done::Home(Box::new(home)), 1.0);
     }
     let kept = books.view(&rules, "p", 1.0).preferences;
     let counts: Vec<(Digest, u32)> = kept.into_iter().map(|pairs| (pairs.version, pairs.count)).collect();

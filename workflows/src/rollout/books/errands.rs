@@ -31,13 +31,13 @@ impl Books {
         let least = rules.monitor.drift.as_ref()?.min_questions;
         self.drift.is_due(rules, Some(&subject), now).then(|| {
             self.drift.begin(rules, &subject, now);
-            Errand::Drift(DriftOrder {
+            Errand::Drift(Box::new(DriftOrder {
                 version: subject.version.clone(),
                 since: subject.since,
                 after: self.drift.cursor,
                 least,
                 reference: self.drift.reference.clone(),
-            })
+            }))
         })
     }
 
