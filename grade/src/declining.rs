@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use empiric_schema::data::Item;
 
-/// An accepted answer of so many items that nothing or nobody may answer is a set phrase.
-const SET_PHRASE: usize = 3;
-/// Marks an item whose answer must not be given.
-const WITHHOLD: &str = "withhold";
+/// An accepted answer of so many items is a set phrase, whatever they ask.
+pub const SET_PHRASE: usize = 3;
+/// Tag of an item whose answer must not be given.
+pub const WITHHOLD: &str = "withhold";
 
 /// The phrases with which the project declines.
 #[derive(Debug)]

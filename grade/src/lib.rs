@@ -22,7 +22,7 @@ mod refusal;
 mod regex;
 
 pub use choice::named_choice;
-pub use declining::Declining;
+pub use declining::{Declining, SET_PHRASE, WITHHOLD};
 pub use error::GradeError;
 pub use grader::{Grade, Grader};
 pub use online::{Given, OnlineGrade, OnlineGrader};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use empiric_schema::data::{Expected, Item};
+use empiric_schema::job::ItemResult;
 use serde::de::DeserializeOwned;
 
 /// A longer line is refused: no question is that long, and it would fill the memory of every step after.
@@ -40,6 +41,14 @@ pub enum ItemsError {
 /// The file cannot be read, or a line is no item: the first such line is named.
 pub fn read_items(path: &Path) -> Result<Vec<Item>, ItemsError> {
     read_lines(path, "{\"id\", \"input\", \"expected\", ..}", check_item)
+}
+
+/// The results of an evaluation in their order.
+///
+/// # Errors
+/// The file cannot be read, or a line is no result: the first such line is named.
+pub fn read_results(path: &Path) -> Result<Vec<ItemResult>, ItemsError> {
+    read_lines(path, "a line of an evaluation's results", |_| Ok(()))
 }
 
 /// The values of a file with one JSON object a line, in their order. Empty lines are skipped. `shape` tells

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use empiric_schema::id::ItemId;
-use empiric_schema::job::{DEV_CHATS_FILE, ExamplesParams, Findings, ItemResult, TRAIN_CHATS_FILE};
+use empiric_schema::job::{DEV_CHATS_FILE, ExamplesParams, Findings, TRAIN_CHATS_FILE};
 
 use super::context::{Context, Done, json_lines};
 use crate::answer::Answerer;
 use crate::craft::{Crafted, Crafter};
 use crate::error::JobError;
-use crate::items::{read_items, read_lines};
+use crate::items::{read_items, read_results};
 use crate::progress::ProgressFile;
 use crate::train::samples;
 
@@ -68,8 +68,7 @@ fn right_answers(
 ) -> Result<BTreeMap<ItemId, String>, JobError> {
     let mut answers = BTreeMap::new();
     for file in &params.answers {
-        let shape = "a line of an evaluation's results";
-        let lines: Vec<ItemResult> = read_lines(context.input(file)?, shape, |_: &ItemResult| Ok(()))?;
+        let lines = read_results(context.input(file)?)?;
         let right = lines.into_iter().filter(|line| line.passed && !line.harmful);
         answers.extend(right.map(|line| (line.id, line.answer)));
     }

@@ -16,7 +16,7 @@ use super::context::{Context, Done, json_lines, select};
 use crate::answer::{AnswerError, Answerer};
 use crate::error::JobError;
 use crate::grade::Grader;
-use crate::items::{read_items, read_lines};
+use crate::items::{read_items, read_results};
 use crate::model::Sampling;
 use crate::probe::{Case, Desk, Passages};
 use crate::progress::ProgressFile;
@@ -54,9 +54,7 @@ fn recorded(
 ) -> Result<Vec<ItemResult>, JobError> {
     let mut found: BTreeMap<u32, ItemResult> = BTreeMap::new();
     for results in &params.results {
-        let path = context.input(results)?;
-        let lines: Vec<ItemResult> =
-            read_lines(path, "a line of an evaluation's results", |_: &ItemResult| Ok(()))?;
+        let lines = read_results(context.input(results)?)?;
         found.extend(lines.into_iter().map(|result| (result.position, result)));
     }
     let take = |(position, item): (&u32, &&Item)| match found.remove(position) {

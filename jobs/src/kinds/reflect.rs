@@ -7,7 +7,7 @@ use empiric_schema::version::{AnsweringModel, Decoding, Demonstrations, Prompt, 
 use super::context::{Context, Done, json_lines};
 use crate::answer::{Answer, AnswerObserver, Answerer, Question};
 use crate::error::JobError;
-use crate::items::{read_items, read_lines};
+use crate::items::{read_items, read_results};
 use crate::model::{Flow, Totals};
 use crate::progress::ProgressFile;
 use crate::reflection::{self, Failure};
@@ -57,9 +57,7 @@ fn ask(context: &Context<'_>, params: &ReflectParams) -> Result<Vec<(usize, Stri
     let items = read_items(context.input(&params.items)?)?;
     let mut asked = Vec::new();
     for (index, parent) in params.parents.iter().enumerate() {
-        let path = context.input(&parent.results)?;
-        let results: Vec<ItemResult> =
-            read_lines(path, "a line of an evaluation's results", |_: &ItemResult| Ok(()))?;
+        let results = read_results(context.input(&parent.results)?)?;
         let failures = failures(&items, &results);
         let rounds = 0..params.proposals as usize;
         asked.extend(rounds.filter_map(|round| Some((index, text(parent, &failures, params, round)?))));

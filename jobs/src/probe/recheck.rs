@@ -8,11 +8,8 @@ use empiric_schema::grade::Assertion;
 use super::lenient::{Token, Value, holds, on_keyboard, quantity, tokens};
 use super::passages::Passages;
 use super::work::Work;
+use crate::grade::{SET_PHRASE, WITHHOLD};
 
-/// An accepted answer of so many items, whatever they ask, is a set phrase and stands in no document.
-const SET_PHRASE: usize = 3;
-/// Marks an item whose answer must not be given.
-const WITHHOLD: &str = "withhold";
 /// What an assertion's value is when it compares with the accepted answer and nothing else.
 const EXPECTED: &str = "{{expected}}";
 

@@ -182,7 +182,7 @@ pub(super) async fn freeze(ctx: &WorkflowContext<Rollout>, input: &RolloutInput)
     ctx.execute_activity(Scope::freeze, request, options).await.map_err(|error| dispatch::halt(&error))
 }
 
-/// Starts a run that outlives this execution.
+/// Opens a run from what came home.
 async fn open(
     ctx: &WorkflowContext<Rollout>,
     input: &RolloutInput,
@@ -192,7 +192,7 @@ async fn open(
     let run = run_id(&input.spec, ctx.state(|state| state.books.state.revision));
     let preferences = ctx.state(|state| state.books.preferences_with(home, found));
     let lifecycle = LifecycleInput {
-        run: run.clone(),
+        run,
         project_dir: input.project_dir.clone(),
         spec: input.spec.clone(),
         options: input.options.clone(),
@@ -202,6 +202,15 @@ async fn open(
         by: None,
         preferences,
     };
+    start_run(ctx, lifecycle).await
+}
+
+/// Starts a run that outlives this execution.
+pub(super) async fn start_run(
+    ctx: &WorkflowContext<Rollout>,
+    lifecycle: LifecycleInput,
+) -> Result<RunId, Halt> {
+    let run = lifecycle.run.clone();
     let options = ChildWorkflowOptions::builder()
         .workflow_id(run.as_str().to_owned())
         .parent_close_policy(ParentClosePolicy::Abandon)

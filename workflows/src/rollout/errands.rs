@@ -7,7 +7,7 @@ use empiric_schema::contract::{
 };
 use empiric_schema::id::RunId;
 use empiric_schema::job::{DriftParams, DriftSummary, JobKind, JobSpec};
-use temporalio_workflow::{ChildWorkflowOptions, ParentClosePolicy, WorkflowContext};
+use temporalio_workflow::WorkflowContext;
 
 use super::books::Homecoming;
 use super::drift::{ALPHA_EACH, DriftReference, Looked};
@@ -16,7 +16,6 @@ use super::retirement::{Requalification, project_without};
 use super::rules::Rules;
 use super::shell::{Rollout, RolloutInput};
 use crate::dispatch::{self, Halt};
-use crate::lifecycle::Lifecycle;
 use crate::options;
 
 /// Something to do that takes long.
@@ -140,7 +139,7 @@ async fn requalify(ctx: &WorkflowContext<Rollout>, order: &Requalification) -> R
     let spec = project_without(&input.spec, &order.without).ok_or_else(none_left)?;
     let run = RunId::new(format!("{}-{}-q{number}", spec.name, &spec.digest().short()[..6]));
     let lifecycle = LifecycleInput {
-        run: run.clone(),
+        run,
         project_dir: input.project_dir,
         spec,
         options: input.options,
@@ -150,10 +149,5 @@ async fn requalify(ctx: &WorkflowContext<Rollout>, order: &Requalification) -> R
         start: None,
         preferences,
     };
-    let options = ChildWorkflowOptions::builder()
-        .workflow_id(run.as_str().to_owned())
-        .parent_close_policy(ParentClosePolicy::Abandon)
-        .build();
-    let started = ctx.start_child_workflow(Lifecycle::run, lifecycle, options).await;
-    started.map(|_| run).map_err(|error| Halt::Problem(format!("no run could be opened: {error}")))
+    effects::start_run(ctx, lifecycle).await
 }
