@@ -260,7 +260,7 @@ pub struct PreferencePairs {
 }
 
 /// A rollout as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RolloutView {
     /// Name of the project.
     pub project: String,

@@ -27,6 +27,14 @@ pub struct PromoteArgs {
     /// Say no where the rollout asks.
     #[arg(long, conflicts_with_all = ["version", "file", "to"])]
     pub decline: bool,
+    /// Who decides, and why.
+    #[command(flatten)]
+    pub word: WordArgs,
+}
+
+/// A person's word.
+#[derive(Debug, Args)]
+pub struct WordArgs {
     /// Why. It stands with the decision.
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
@@ -39,12 +47,9 @@ pub struct PromoteArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  empiric demote --note \"wrong opening hours\"")]
 pub struct DemoteArgs {
-    /// Why. It stands with the decision.
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
-    /// Who says so. Default: the system's name of the user.
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
+    /// Who decides, and why.
+    #[command(flatten)]
+    pub word: WordArgs,
 }
 
 /// `requalify`
@@ -56,12 +61,9 @@ pub struct RequalifyArgs {
     /// No run looks for another; it is not asked about again.
     #[arg(long)]
     pub decline: bool,
-    /// Why. It stands with the decision.
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
-    /// Who says so. Default: the system's name of the user.
-    #[arg(long, value_name = "NAME")]
-    pub by: Option<String>,
+    /// Who decides, and why.
+    #[command(flatten)]
+    pub word: WordArgs,
 }
 
 /// `serve`

@@ -14,8 +14,8 @@ use crate::rollout::{Order, order};
 
 pub(super) async fn execute(args: &DemoteArgs, global: &Global, place: &Place) -> Result<ExitCode, CliError> {
     let project = place.spec()?.name;
-    let note = args.note.clone().unwrap_or_default();
-    let given = GivenDemotion { by: who(args.by.as_deref())?, note, nonce: None };
+    let note = args.word.note.clone().unwrap_or_default();
+    let given = GivenDemotion { by: who(args.word.by.as_deref())?, note, nonce: None };
     let session = Session::visit(&global.temporal, place).await?;
     let outcome = order(&session.client, &project, Order::Demote(given)).await;
     session.close().await;

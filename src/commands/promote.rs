@@ -178,8 +178,8 @@ impl Desk<'_> {
             version,
             to,
             approved,
-            by: who(self.args.by.as_deref())?,
-            note: self.args.note.clone().unwrap_or_default(),
+            by: who(self.args.word.by.as_deref())?,
+            note: self.args.word.note.clone().unwrap_or_default(),
             nonce: now.nonce.clone(),
         })
     }

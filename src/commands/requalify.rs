@@ -18,7 +18,7 @@ pub(super) async fn execute(
     place: &Place,
 ) -> Result<ExitCode, CliError> {
     let project = place.spec()?.name;
-    let (by, note) = (who(args.by.as_deref())?, args.note.clone().unwrap_or_default());
+    let (by, note) = (who(args.word.by.as_deref())?, args.word.note.clone().unwrap_or_default());
     let given = GivenRequalification { by, note, approved: !args.decline };
     let session = Session::visit(&global.temporal, place).await?;
     let outcome = order(&session.client, &project, Order::Requalify(given)).await;

@@ -141,18 +141,8 @@ mod tests {
             ladder: vec![rung(Internal, 100), rung(Reviewed, 100), rung(Direct, 5), rung(Direct, 100)],
             max_failure_rate: 0.25,
             subject,
-            last_good: None,
-            question: None,
             nonce: "n".to_owned(),
-            window: None,
-            joined: 0,
-            preferences: Vec::new(),
-            drift: None,
-            requalification: None,
-            runs: Vec::new(),
-            decisions: Vec::new(),
-            problem: None,
-            updated: 0.0,
+            ..RolloutView::default()
         };
         let prospect = Prospect { version, origin: "run p-1".to_owned(), to: rung(Internal, 100) };
         Outlook { view, prospects: vec![prospect] }

@@ -41,18 +41,8 @@ fn view() -> RolloutView {
         ladder: vec![rung(Internal, 100), rung(Reviewed, 100), rung(Direct, 50), rung(Direct, 100)],
         max_failure_rate: 0.25,
         subject: Some(subject),
-        last_good: None,
-        question: None,
         nonce: "moment-3".to_owned(),
-        window: None,
-        joined: 0,
-        preferences: Vec::new(),
-        drift: None,
-        requalification: None,
-        runs: Vec::new(),
-        decisions: Vec::new(),
-        problem: None,
-        updated: 0.0,
+        ..RolloutView::default()
     }
 }
 
